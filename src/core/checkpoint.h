@@ -1,0 +1,51 @@
+/*
+ * checkpoint.h
+ *	  The signed tree head: C2SP tlog-checkpoint in a signed-note
+ *	  (doc/format.md section 6).
+ */
+#ifndef CC_CHECKPOINT_H
+#define CC_CHECKPOINT_H
+
+#include "core/merkle.h"
+#include "core/sigcheck.h"
+
+#define CC_NOTE_SIGNATURES_MAX 16
+#define CC_CHECKPOINT_TEXT_MAX (CC_ORIGIN_MAX + 1 + 20 + 1 + 44 + 1)
+/* em dash, space, name, space, base64(id + signature), LF */
+#define CC_NOTE_LINE_MAX (4 + CC_ORIGIN_MAX + 1 + CC_BASE64_SIZE(4 + CC_SIGNATURE_MAX) + 1)
+#define CC_NOTE_MAX (CC_CHECKPOINT_TEXT_MAX + 1 + CC_NOTE_SIGNATURES_MAX * CC_NOTE_LINE_MAX)
+
+typedef struct cc_note_signature
+{
+	cc_slice	name;
+	uint32_t	id;
+	uint8_t		signature[CC_SIGNATURE_MAX];
+	size_t		len;
+} cc_note_signature;
+
+/* A parsed note; slices point into the text that was parsed. */
+typedef struct cc_checkpoint
+{
+	char		origin[CC_ORIGIN_MAX + 1];
+	uint64_t	size;
+	uint8_t		root[CC_DIGEST_SIZE];
+	cc_slice	text;			/* what is signed */
+	int			nsignatures;
+	cc_note_signature signatures[CC_NOTE_SIGNATURES_MAX];
+} cc_checkpoint;
+
+/* The three lines; returns the length, NUL-terminates. */
+extern size_t cc_checkpoint_text(char out[CC_CHECKPOINT_TEXT_MAX + 1], const char *origin,
+								 uint64_t size, const uint8_t root[CC_DIGEST_SIZE]);
+/* H(0x19 || text). */
+extern void cc_checkpoint_digest(uint8_t out[CC_DIGEST_SIZE], const char *origin,
+								 uint64_t size, const uint8_t root[CC_DIGEST_SIZE]);
+/* One signature line with its LF; returns the length, NUL-terminates. */
+extern size_t cc_note_line(char out[CC_NOTE_LINE_MAX + 1], const char *name, uint32_t id,
+						   const uint8_t *signature, size_t len);
+/* Strict: canonical base64, exactly three text lines, 1..16 signatures. */
+extern cc_status cc_checkpoint_parse(cc_checkpoint *c, const char *note, size_t len) CC_CHECK_RESULT;
+/* CC_OK if a line of this key verifies; CC_E_UNSIGNED if it has none. */
+extern cc_status cc_checkpoint_check(const cc_checkpoint *c, const cc_vkey *k) CC_CHECK_RESULT;
+
+#endif							/* CC_CHECKPOINT_H */

@@ -1,0 +1,48 @@
+/*
+ * digest.h
+ *	  SHA-256, row salts, constant-time comparison and wiping, over OpenSSL.
+ *
+ * Besides sigcheck and sigmake the only place that includes OpenSSL.
+ */
+#ifndef CC_DIGEST_H
+#define CC_DIGEST_H
+
+#include "core/bytes.h"
+
+#define CC_DIGEST_SIZE 32
+#define CC_SALT_SIZE 16
+#define CC_SECRET_SIZE 16
+
+/*
+ * A running SHA-256.  Caller-owned, no pointers inside, needs no destructor;
+ * may be copied with '='.  The size covers OpenSSL's SHA256_CTX.
+ */
+typedef struct cc_sha256
+{
+	uint64_t	opaque[14];
+} cc_sha256;
+
+extern void cc_sha256_init(cc_sha256 *h);
+extern void cc_sha256_update(cc_sha256 *h, const void *data, size_t len);
+extern void cc_sha256_final(cc_sha256 *h, uint8_t out[CC_DIGEST_SIZE]);
+
+/* H(prefix || data). */
+extern void cc_digest_prefixed(uint8_t out[CC_DIGEST_SIZE], uint8_t prefix,
+							   const void *data, size_t len);
+
+/*
+ * Salts first .. first + count - 1 of a row secret, CC_SALT_SIZE bytes each
+ * (doc/format.md section 3.3).
+ */
+typedef struct cc_salter cc_salter;
+extern size_t cc_salter_size(void);
+/* Prepare caller-owned memory of cc_salter_size() bytes, 16-aligned. */
+extern cc_salter *cc_salter_init(void *memory, const uint8_t secret[CC_SECRET_SIZE]);
+extern void cc_salter_salt(const cc_salter *s, uint32_t index, uint8_t out[CC_SALT_SIZE]);
+
+extern bool cc_equal(const void *a, const void *b, size_t len);
+extern void cc_wipe(void *data, size_t len);
+/* Cryptographically strong random bytes. */
+extern cc_status cc_random(void *out, size_t len) CC_CHECK_RESULT;
+
+#endif							/* CC_DIGEST_H */

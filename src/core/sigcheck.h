@@ -1,0 +1,42 @@
+/*
+ * sigcheck.h
+ *	  Verifier keys, key ids and signature verification
+ *	  (C2SP signed-note; doc/format.md section 6).
+ */
+#ifndef CC_SIGCHECK_H
+#define CC_SIGCHECK_H
+
+#include "core/digest.h"
+
+#define CC_SIG_ED25519 0x01
+#define CC_SIG_ECDSA_P256 0x02
+#define CC_SIG_COSIGNATURE 0x04
+
+#define CC_ORIGIN_MAX 255
+#define CC_PUBLIC_KEY_MAX 128
+#define CC_SIGNATURE_MAX 128
+/* name + 8 hex + 2 plus signs + base64 of type and key */
+#define CC_VERIFIER_KEY_MAX (CC_ORIGIN_MAX + 10 + CC_BASE64_SIZE(1 + CC_PUBLIC_KEY_MAX))
+
+typedef struct cc_vkey
+{
+	char		name[CC_ORIGIN_MAX + 1];
+	uint8_t		type;
+	uint32_t	id;
+	uint8_t		key[CC_PUBLIC_KEY_MAX];
+	size_t		key_len;
+} cc_vkey;
+
+/* Is it a name we use as origin: letters, digits, dot, slash, hyphen? */
+extern bool cc_origin_valid(const char *name, size_t len);
+/* Key id of type, name and key (SHA-256 prefix, per type). */
+extern uint32_t cc_key_id(uint8_t type, const char *name,
+						  const uint8_t *key, size_t key_len);
+/* Parse "name+hex+base64"; the id is recomputed, never trusted. */
+extern cc_status cc_vkey_parse(cc_vkey *k, const char *text, size_t len) CC_CHECK_RESULT;
+/* Writes a NUL-terminated verifier key; out has CC_VERIFIER_KEY_MAX + 1. */
+extern void cc_vkey_format(char *out, const cc_vkey *k);
+extern cc_status cc_signature_check(const cc_vkey *k, const void *message, size_t len,
+									const uint8_t *signature, size_t signature_len) CC_CHECK_RESULT;
+
+#endif							/* CC_SIGCHECK_H */
