@@ -1,0 +1,421 @@
+/* control/pg_custody--1.0.sql */
+
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION pg_custody" to load this file. \quit
+
+REVOKE ALL ON SCHEMA custody FROM PUBLIC;
+COMMENT ON SCHEMA custody IS 'pg_custody: tamper-evident ledger of protected tables';
+
+-- Numbers.  Never gapless: a rolled back transaction leaves a hole.
+
+CREATE SEQUENCE custody.transaction_number CACHE 32;
+REVOKE ALL ON SEQUENCE custody.transaction_number FROM PUBLIC;
+COMMENT ON SEQUENCE custody.transaction_number IS 'names a transaction''s entries; drawn when its first entry is stored';
+
+CREATE SEQUENCE custody.commit_number;
+REVOKE ALL ON SEQUENCE custody.commit_number FROM PUBLIC;
+COMMENT ON SEQUENCE custody.commit_number IS 'orders transactions within a block; drawn at pre-commit';
+
+CREATE SEQUENCE custody.relation_number AS integer;
+REVOKE ALL ON SEQUENCE custody.relation_number FROM PUBLIC;
+COMMENT ON SEQUENCE custody.relation_number IS 'names one protection of a table in entries';
+
+CREATE SEQUENCE custody.version_number AS integer;
+REVOKE ALL ON SEQUENCE custody.version_number FROM PUBLIC;
+COMMENT ON SEQUENCE custody.version_number IS 'names one schema version of a protected table in entries';
+
+-- The ledger.  Append-only; erasure alone rewrites log_chunk.private.
+
+CREATE TABLE custody.log_transaction (
+	txn_no bigint NOT NULL,
+	xact_id xid8 NOT NULL,
+	record bytea NOT NULL,
+	CONSTRAINT log_transaction_pkey PRIMARY KEY (txn_no)
+);
+CREATE INDEX log_transaction_xact_id_idx ON custody.log_transaction (xact_id);
+REVOKE ALL ON TABLE custody.log_transaction FROM PUBLIC;
+COMMENT ON TABLE custody.log_transaction IS 'transaction records: what binds all entries of one database transaction';
+COMMENT ON COLUMN custody.log_transaction.txn_no IS 'transaction number';
+COMMENT ON COLUMN custody.log_transaction.xact_id IS 'transaction id, for picking up what committed since the last seal';
+COMMENT ON COLUMN custody.log_transaction.record IS 'transaction record, doc/format.md section 5.1';
+
+CREATE TABLE custody.log_chunk (
+	txn_no bigint NOT NULL,
+	first_entry bigint NOT NULL,
+	lookup bigint[] NOT NULL,
+	entries bytea NOT NULL,
+	private bytea NOT NULL,
+	CONSTRAINT log_chunk_pkey PRIMARY KEY (txn_no, first_entry)
+) WITH (toast_tuple_target = 8160);
+CREATE INDEX log_chunk_lookup_idx ON custody.log_chunk USING gin (lookup);
+REVOKE ALL ON TABLE custody.log_chunk FROM PUBLIC;
+COMMENT ON TABLE custody.log_chunk IS 'entries, several to a row';
+COMMENT ON COLUMN custody.log_chunk.txn_no IS 'transaction number';
+COMMENT ON COLUMN custody.log_chunk.first_entry IS 'entry number of the first entry in this chunk';
+COMMENT ON COLUMN custody.log_chunk.lookup IS 'lookup numbers of row keys and subjects, doc/format.md section 3.5';
+COMMENT ON COLUMN custody.log_chunk.entries IS 'committed parts, each with its length before it';
+COMMENT ON COLUMN custody.log_chunk.private IS 'private parts, each with its length before it; the only erasable bytes';
+
+CREATE TABLE custody.log_leaf (
+	leaf_index bigint NOT NULL,
+	txn_no bigint,
+	leaf_hash bytea NOT NULL,
+	CONSTRAINT log_leaf_pkey PRIMARY KEY (leaf_index),
+	CONSTRAINT log_leaf_txn_no_key UNIQUE (txn_no)
+);
+REVOKE ALL ON TABLE custody.log_leaf FROM PUBLIC;
+COMMENT ON TABLE custody.log_leaf IS 'positions in the log';
+COMMENT ON COLUMN custody.log_leaf.leaf_index IS 'position, from 0';
+COMMENT ON COLUMN custody.log_leaf.txn_no IS 'transaction number, NULL for a block header';
+COMMENT ON COLUMN custody.log_leaf.leaf_hash IS 'RFC 9162 leaf hash';
+
+CREATE TABLE custody.log_block (
+	block_no bigint NOT NULL,
+	tree_size bigint NOT NULL,
+	header bytea NOT NULL,
+	frontier bytea NOT NULL,
+	CONSTRAINT log_block_pkey PRIMARY KEY (block_no),
+	CONSTRAINT log_block_tree_size_key UNIQUE (tree_size)
+);
+REVOKE ALL ON TABLE custody.log_block FROM PUBLIC;
+COMMENT ON TABLE custody.log_block IS 'blocks: leaves sealed together';
+COMMENT ON COLUMN custody.log_block.block_no IS 'block number, from 0';
+COMMENT ON COLUMN custody.log_block.tree_size IS 'size of the log after this block';
+COMMENT ON COLUMN custody.log_block.header IS 'block header, the first leaf of the block, doc/format.md section 5.2';
+COMMENT ON COLUMN custody.log_block.frontier IS 'right edge of the tree after this block, doc/format.md section 7';
+
+CREATE TABLE custody.log_tile (
+	level smallint NOT NULL,
+	tile_index bigint NOT NULL,
+	hashes bytea NOT NULL,
+	CONSTRAINT log_tile_pkey PRIMARY KEY (level, tile_index)
+);
+ALTER TABLE custody.log_tile ALTER COLUMN hashes SET STORAGE EXTERNAL;
+REVOKE ALL ON TABLE custody.log_tile FROM PUBLIC;
+COMMENT ON TABLE custody.log_tile IS 'full tiles of the tree, 256 hashes each, as C2SP tlog-tiles';
+COMMENT ON COLUMN custody.log_tile.level IS 'tile level: hashes of tree level 8 * level';
+COMMENT ON COLUMN custody.log_tile.tile_index IS 'tile number within its level, from 0';
+COMMENT ON COLUMN custody.log_tile.hashes IS '256 hashes of 32 bytes';
+
+CREATE TABLE custody.log_checkpoint (
+	tree_size bigint NOT NULL,
+	note text NOT NULL,
+	CONSTRAINT log_checkpoint_pkey PRIMARY KEY (tree_size)
+);
+REVOKE ALL ON TABLE custody.log_checkpoint FROM PUBLIC;
+COMMENT ON TABLE custody.log_checkpoint IS 'signed checkpoints';
+COMMENT ON COLUMN custody.log_checkpoint.tree_size IS 'size of the log that is signed';
+COMMENT ON COLUMN custody.log_checkpoint.note IS 'C2SP signed note';
+
+CREATE TABLE custody.log_anchor (
+	tree_size bigint NOT NULL,
+	anchored_at timestamptz NOT NULL,
+	CONSTRAINT log_anchor_pkey PRIMARY KEY (tree_size)
+);
+REVOKE ALL ON TABLE custody.log_anchor FROM PUBLIC;
+COMMENT ON TABLE custody.log_anchor IS 'checkpoints for which custody.anchor_command has succeeded';
+COMMENT ON COLUMN custody.log_anchor.tree_size IS 'size of the anchored checkpoint';
+COMMENT ON COLUMN custody.log_anchor.anchored_at IS 'when the command succeeded';
+
+CREATE TABLE custody.log_relation (
+	relation_id integer NOT NULL,
+	relation regclass NOT NULL,
+	subject name,
+	mode text NOT NULL,
+	CONSTRAINT log_relation_pkey PRIMARY KEY (relation_id)
+);
+REVOKE ALL ON TABLE custody.log_relation FROM PUBLIC;
+COMMENT ON TABLE custody.log_relation IS 'protections: a row each time a table is protected';
+COMMENT ON COLUMN custody.log_relation.relation_id IS 'relation number as in entries';
+COMMENT ON COLUMN custody.log_relation.relation IS 'the table';
+COMMENT ON COLUMN custody.log_relation.subject IS 'column that names the person a row is about';
+COMMENT ON COLUMN custody.log_relation.mode IS 'updatable or append_only';
+
+CREATE TABLE custody.log_release (
+	relation_id integer NOT NULL,
+	CONSTRAINT log_release_pkey PRIMARY KEY (relation_id)
+);
+REVOKE ALL ON TABLE custody.log_release FROM PUBLIC;
+COMMENT ON TABLE custody.log_release IS 'protections that were ended by custody.unprotect()';
+COMMENT ON COLUMN custody.log_release.relation_id IS 'relation number';
+
+CREATE TABLE custody.log_schema (
+	version integer NOT NULL,
+	relation_id integer NOT NULL,
+	leaf regclass NOT NULL,
+	definition bytea NOT NULL,
+	CONSTRAINT log_schema_pkey PRIMARY KEY (version)
+);
+CREATE INDEX log_schema_relation_id_idx ON custody.log_schema (relation_id);
+REVOKE ALL ON TABLE custody.log_schema FROM PUBLIC;
+COMMENT ON TABLE custody.log_schema IS 'schema versions of protected tables, one per partition and layout';
+COMMENT ON COLUMN custody.log_schema.version IS 'version number as in entries';
+COMMENT ON COLUMN custody.log_schema.relation_id IS 'relation number';
+COMMENT ON COLUMN custody.log_schema.leaf IS 'table that holds the rows: a partition, or the table itself';
+COMMENT ON COLUMN custody.log_schema.definition IS 'schema definition, doc/format.md section 4.2';
+
+CREATE TABLE custody.log_key (
+	epoch integer NOT NULL,
+	verifier_key text NOT NULL,
+	CONSTRAINT log_key_pkey PRIMARY KEY (epoch)
+);
+REVOKE ALL ON TABLE custody.log_key FROM PUBLIC;
+COMMENT ON TABLE custody.log_key IS 'public keys of the key epochs';
+COMMENT ON COLUMN custody.log_key.epoch IS 'key epoch, from 1';
+COMMENT ON COLUMN custody.log_key.verifier_key IS 'name+hash+base64 as the note tools read it';
+
+CREATE TABLE custody.log_incarnation (
+	incarnation integer NOT NULL,
+	ledger_id uuid NOT NULL,
+	origin text NOT NULL,
+	system_identifier bigint NOT NULL,
+	database_oid oid NOT NULL,
+	timeline integer NOT NULL,
+	CONSTRAINT log_incarnation_pkey PRIMARY KEY (incarnation)
+);
+REVOKE ALL ON TABLE custody.log_incarnation FROM PUBLIC;
+COMMENT ON TABLE custody.log_incarnation IS 'lives of the ledger between restores';
+COMMENT ON COLUMN custody.log_incarnation.incarnation IS 'number, from 1';
+COMMENT ON COLUMN custody.log_incarnation.ledger_id IS 'names the ledger''s folder in custody.key_directory';
+COMMENT ON COLUMN custody.log_incarnation.origin IS 'origin of the checkpoints';
+COMMENT ON COLUMN custody.log_incarnation.system_identifier IS 'of the cluster it lives in';
+COMMENT ON COLUMN custody.log_incarnation.database_oid IS 'of the database it lives in';
+COMMENT ON COLUMN custody.log_incarnation.timeline IS 'write-ahead log timeline on which it began';
+
+SELECT pg_catalog.pg_extension_config_dump('custody.transaction_number', '');
+SELECT pg_catalog.pg_extension_config_dump('custody.commit_number', '');
+SELECT pg_catalog.pg_extension_config_dump('custody.relation_number', '');
+SELECT pg_catalog.pg_extension_config_dump('custody.version_number', '');
+SELECT pg_catalog.pg_extension_config_dump('custody.log_transaction', '');
+SELECT pg_catalog.pg_extension_config_dump('custody.log_chunk', '');
+SELECT pg_catalog.pg_extension_config_dump('custody.log_leaf', '');
+SELECT pg_catalog.pg_extension_config_dump('custody.log_block', '');
+SELECT pg_catalog.pg_extension_config_dump('custody.log_tile', '');
+SELECT pg_catalog.pg_extension_config_dump('custody.log_checkpoint', '');
+SELECT pg_catalog.pg_extension_config_dump('custody.log_anchor', '');
+SELECT pg_catalog.pg_extension_config_dump('custody.log_relation', '');
+SELECT pg_catalog.pg_extension_config_dump('custody.log_release', '');
+SELECT pg_catalog.pg_extension_config_dump('custody.log_schema', '');
+SELECT pg_catalog.pg_extension_config_dump('custody.log_key', '');
+SELECT pg_catalog.pg_extension_config_dump('custody.log_incarnation', '');
+
+-- Capture
+
+CREATE FUNCTION custody.capture() RETURNS trigger
+AS 'MODULE_PATHNAME', 'custody_sql_capture'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.capture() FROM PUBLIC;
+COMMENT ON FUNCTION custody.capture() IS 'row trigger of protected tables: records the change as an entry';
+
+CREATE FUNCTION custody.capture_truncate() RETURNS trigger
+AS 'MODULE_PATHNAME', 'custody_sql_capture_truncate'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.capture_truncate() FROM PUBLIC;
+COMMENT ON FUNCTION custody.capture_truncate() IS 'truncate trigger of protected tables: records how many rows went';
+
+CREATE FUNCTION custody.capture_ddl() RETURNS event_trigger
+AS 'MODULE_PATHNAME', 'custody_sql_capture_ddl'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.capture_ddl() FROM PUBLIC;
+COMMENT ON FUNCTION custody.capture_ddl() IS 'event trigger: records schema changes of protected tables';
+
+CREATE EVENT TRIGGER custody_ddl ON ddl_command_end
+EXECUTE FUNCTION custody.capture_ddl();
+ALTER EVENT TRIGGER custody_ddl ENABLE ALWAYS;
+COMMENT ON EVENT TRIGGER custody_ddl IS 'records schema changes of protected tables';
+
+CREATE FUNCTION custody.protect(relation regclass, subject name DEFAULT NULL, mode text DEFAULT 'updatable')
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'custody_sql_protect'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.protect(regclass, name, text) FROM PUBLIC;
+COMMENT ON FUNCTION custody.protect(regclass, name, text) IS 'record every change to a table from now on; returns the rows in the baseline';
+
+CREATE FUNCTION custody.protect_schema(schema name, subject name DEFAULT NULL, "except" regclass[] DEFAULT '{}')
+RETURNS TABLE (relation regclass, baseline_rows bigint)
+AS 'MODULE_PATHNAME', 'custody_sql_protect_schema'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.protect_schema(name, name, regclass[]) FROM PUBLIC;
+COMMENT ON FUNCTION custody.protect_schema(name, name, regclass[]) IS 'protect every table of a schema that is not yet protected';
+
+CREATE FUNCTION custody.unprotect(relation regclass, reason text)
+RETURNS void
+AS 'MODULE_PATHNAME', 'custody_sql_unprotect'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.unprotect(regclass, text) FROM PUBLIC;
+COMMENT ON FUNCTION custody.unprotect(regclass, text) IS 'stop recording changes to a table; its history stays, and so does the reason';
+
+CREATE FUNCTION custody.set_context(actor text DEFAULT NULL, reason text DEFAULT NULL, purpose text DEFAULT NULL, extra jsonb DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'custody_sql_set_context'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.set_context(text, text, text, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION custody.set_context(text, text, text, jsonb) IS 'say who acts and why, until the transaction ends; asserted, stored beside the authenticated identity';
+
+-- Sealing
+
+CREATE FUNCTION custody.seal()
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'custody_sql_seal'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.seal() FROM PUBLIC;
+COMMENT ON FUNCTION custody.seal() IS 'seal and sign everything committed so far; returns the size of the log';
+
+CREATE FUNCTION custody.new_incarnation(reason text)
+RETURNS integer
+AS 'MODULE_PATHNAME', 'custody_sql_new_incarnation'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.new_incarnation(text) FROM PUBLIC;
+COMMENT ON FUNCTION custody.new_incarnation(text) IS 'continue a restored ledger under a new origin and key, naming what was signed before; returns its number';
+
+CREATE FUNCTION custody.checkpoint(tree_size bigint DEFAULT NULL)
+RETURNS text
+AS 'MODULE_PATHNAME', 'custody_sql_checkpoint'
+LANGUAGE C STABLE PARALLEL SAFE;
+REVOKE ALL ON FUNCTION custody.checkpoint(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION custody.checkpoint(bigint) IS 'the signed checkpoint of that size as C2SP signed note; NULL = the latest';
+
+CREATE FUNCTION custody.verifier_key(epoch integer DEFAULT NULL)
+RETURNS text
+AS 'MODULE_PATHNAME', 'custody_sql_verifier_key'
+LANGUAGE C STABLE PARALLEL SAFE;
+REVOKE ALL ON FUNCTION custody.verifier_key(integer) FROM PUBLIC;
+COMMENT ON FUNCTION custody.verifier_key(integer) IS 'the public key of an epoch as name+hash+base64; NULL = the current one';
+
+CREATE FUNCTION custody.leaf(leaf_index bigint)
+RETURNS bytea
+AS 'MODULE_PATHNAME', 'custody_sql_leaf'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+REVOKE ALL ON FUNCTION custody.leaf(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION custody.leaf(bigint) IS 'the bytes of a leaf of the log: a transaction record or a block header';
+
+-- Verification
+
+CREATE FUNCTION custody.verify(relation regclass DEFAULT NULL, since bigint DEFAULT NULL, anchors text[] DEFAULT '{}')
+RETURNS TABLE (severity text, code text, relation text, row_key jsonb, leaf_index bigint, message text, detail text)
+AS 'MODULE_PATHNAME', 'custody_sql_verify'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.verify(regclass, bigint, text[]) FROM PUBLIC;
+COMMENT ON FUNCTION custody.verify(regclass, bigint, text[]) IS 'recompute the ledger, compare it with the live rows and the caller''s anchors; no rows = verified; writes nothing';
+
+CREATE FUNCTION custody.export()
+RETURNS TABLE (line text)
+AS 'MODULE_PATHNAME', 'custody_sql_export'
+LANGUAGE C STABLE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.export() FROM PUBLIC;
+COMMENT ON FUNCTION custody.export() IS 'the sealed ledger as text lines for pg_custody_verify, doc/format.md section 8';
+
+-- History
+
+CREATE FUNCTION custody.history(relation regclass, key jsonb DEFAULT NULL)
+RETURNS TABLE (leaf_index bigint, entry_no bigint, operation text, changed_at timestamptz, session_user_name text, actor text, reason text, purpose text, sealed boolean, "row" jsonb)
+AS 'MODULE_PATHNAME', 'custody_sql_history'
+LANGUAGE C STABLE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.history(regclass, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION custody.history(regclass, jsonb) IS 'all recorded versions of a row, or of all rows of a table, oldest first';
+
+CREATE FUNCTION custody.history(relation text, key jsonb DEFAULT NULL)
+RETURNS TABLE (leaf_index bigint, entry_no bigint, operation text, changed_at timestamptz, session_user_name text, actor text, reason text, purpose text, sealed boolean, "row" jsonb)
+AS 'MODULE_PATHNAME', 'custody_sql_history'
+LANGUAGE C STABLE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.history(text, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION custody.history(text, jsonb) IS 'the same by the table''s name, so that custody.history(''patient'') is not ambiguous';
+
+CREATE FUNCTION custody.history(row_type anyelement, key jsonb DEFAULT NULL)
+RETURNS SETOF anyelement
+AS 'MODULE_PATHNAME', 'custody_sql_history_typed'
+LANGUAGE C STABLE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.history(anyelement, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION custody.history(anyelement, jsonb) IS 'recorded versions as rows of the table''s own type: custody.history(NULL::patient)';
+
+CREATE FUNCTION custody.as_of(row_type anyelement, at timestamptz)
+RETURNS SETOF anyelement
+AS 'MODULE_PATHNAME', 'custody_sql_as_of'
+LANGUAGE C STABLE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.as_of(anyelement, timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION custody.as_of(anyelement, timestamptz) IS 'the table as it stood at a time: custody.as_of(NULL::patient, ''2026-01-01'')';
+
+CREATE FUNCTION custody.subject_history(subject text)
+RETURNS TABLE (relation text, leaf_index bigint, entry_no bigint, operation text, changed_at timestamptz, session_user_name text, actor text, reason text, purpose text, sealed boolean, "row" jsonb)
+AS 'MODULE_PATHNAME', 'custody_sql_subject_history'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.subject_history(text) FROM PUBLIC;
+COMMENT ON FUNCTION custody.subject_history(text) IS 'everything recorded about one person, over all tables protected with a subject column';
+
+CREATE FUNCTION custody.coverage()
+RETURNS TABLE (relation regclass, protected boolean, capture_enabled boolean, rows bigint, entries bigint, subject name, note text)
+AS 'MODULE_PATHNAME', 'custody_sql_coverage'
+LANGUAGE C STABLE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.coverage() FROM PUBLIC;
+COMMENT ON FUNCTION custody.coverage() IS 'every user table and whether it is protected';
+
+CREATE FUNCTION custody.read_entries()
+RETURNS TABLE (leaf_index bigint, txn_no bigint, entry_no bigint, relation_id integer, relation text, operation text, version integer, row_key jsonb, erased boolean)
+AS 'MODULE_PATHNAME', 'custody_sql_read_entries'
+LANGUAGE C STABLE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.read_entries() FROM PUBLIC;
+COMMENT ON FUNCTION custody.read_entries() IS 'what the view custody.entries shows';
+
+CREATE FUNCTION custody.read_transactions()
+RETURNS TABLE (leaf_index bigint, txn_no bigint, commit_no bigint, xact_id xid8, incarnation integer, started_at timestamptz, committed_at timestamptz, session_user_name text, outer_user_name text, current_user_names text, authenticated_identity text, client_address text, application_name text, replication_origin text, actor text, reason text, purpose text, extra jsonb, entries bigint, root bytea)
+AS 'MODULE_PATHNAME', 'custody_sql_read_transactions'
+LANGUAGE C STABLE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.read_transactions() FROM PUBLIC;
+COMMENT ON FUNCTION custody.read_transactions() IS 'what the view custody.transactions shows';
+
+CREATE FUNCTION custody.read_blocks()
+RETURNS TABLE (block_no bigint, first_leaf bigint, tree_size bigint, sealed_at timestamptz, epoch integer, incarnation integer, origin text, root bytea, previous bytea, signed boolean, anchored_at timestamptz)
+AS 'MODULE_PATHNAME', 'custody_sql_read_blocks'
+LANGUAGE C STABLE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.read_blocks() FROM PUBLIC;
+COMMENT ON FUNCTION custody.read_blocks() IS 'what the view custody.blocks shows';
+
+CREATE FUNCTION custody.read_status()
+RETURNS TABLE (tree_size bigint, blocks bigint, unsealed_transactions bigint, lag interval, last_seal timestamptz, last_anchor timestamptz, anchor_lag bigint, epoch integer, incarnation integer, origin text, sealer_pid integer, alarms text[])
+AS 'MODULE_PATHNAME', 'custody_sql_read_status'
+LANGUAGE C STABLE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.read_status() FROM PUBLIC;
+COMMENT ON FUNCTION custody.read_status() IS 'what the view custody.status shows';
+
+CREATE VIEW custody.entries AS SELECT * FROM custody.read_entries();
+REVOKE ALL ON TABLE custody.entries FROM PUBLIC;
+COMMENT ON VIEW custody.entries IS 'entries of the log, one row each; leaf_index is NULL until sealed';
+
+CREATE VIEW custody.transactions AS SELECT * FROM custody.read_transactions();
+REVOKE ALL ON TABLE custody.transactions FROM PUBLIC;
+COMMENT ON VIEW custody.transactions IS 'transaction records, decoded; leaf_index is NULL until sealed';
+
+CREATE VIEW custody.blocks AS SELECT * FROM custody.read_blocks();
+REVOKE ALL ON TABLE custody.blocks FROM PUBLIC;
+COMMENT ON VIEW custody.blocks IS 'blocks of the log, decoded';
+
+CREATE VIEW custody.keys AS SELECT epoch, verifier_key FROM custody.log_key;
+REVOKE ALL ON TABLE custody.keys FROM PUBLIC;
+COMMENT ON VIEW custody.keys IS 'public keys of the key epochs';
+
+CREATE VIEW custody.protected_tables AS
+SELECT r.relation, r.relation_id, r.subject, r.mode
+FROM custody.log_relation r
+WHERE NOT EXISTS (SELECT FROM custody.log_release x WHERE x.relation_id OPERATOR(pg_catalog.=) r.relation_id);
+REVOKE ALL ON TABLE custody.protected_tables FROM PUBLIC;
+COMMENT ON VIEW custody.protected_tables IS 'tables under protection';
+
+CREATE VIEW custody.status AS SELECT * FROM custody.read_status();
+REVOKE ALL ON TABLE custody.status FROM PUBLIC;
+COMMENT ON VIEW custody.status IS 'one row: how far sealing and anchoring are, and what needs attention';
+
+-- Privileges
+
+CREATE FUNCTION custody.grant_auditor(role regrole)
+RETURNS void
+AS 'MODULE_PATHNAME', 'custody_sql_grant_auditor'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.grant_auditor(regrole) FROM PUBLIC;
+COMMENT ON FUNCTION custody.grant_auditor(regrole) IS 'let a role verify, export and read the whole ledger; nothing else';
+
+CREATE FUNCTION custody.grant_application(role regrole)
+RETURNS void
+AS 'MODULE_PATHNAME', 'custody_sql_grant_application'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.grant_application(regrole) FROM PUBLIC;
+COMMENT ON FUNCTION custody.grant_application(regrole) IS 'let a role set its context and ask for the history of tables it may read';

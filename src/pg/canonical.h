@@ -1,0 +1,54 @@
+/*
+ * canonical.h
+ *	  Rows to canonical values: each type's text output under fixed settings
+ *	  (doc/format.md section 3.1), whatever the session has set.
+ */
+#ifndef CUSTODY_CANONICAL_H
+#define CUSTODY_CANONICAL_H
+
+#include "core/encode.h"
+#include "access/tupdesc.h"
+#include "executor/tuptable.h"
+#include "fmgr.h"
+
+/* How to render the live columns of one tuple descriptor, in order. */
+typedef struct CustodyRenderer CustodyRenderer;
+
+/* Build in the current memory context. */
+extern CustodyRenderer *custody_canonical_renderer(TupleDesc desc);
+/* Number of live (not dropped) columns. */
+extern int	custody_canonical_ncolumns(const CustodyRenderer *r);
+/* Attribute number of the column at a position. */
+extern AttrNumber custody_canonical_attnum(const CustodyRenderer *r, int position);
+/*
+ * Render the row in a slot.  values has room for ncolumns; bytes live in the
+ * current memory context.  Must be called inside custody_canonical_begin/end.
+ */
+extern void custody_canonical_render(CustodyRenderer *r, TupleTableSlot *slot,
+									 cc_value *values);
+/*
+ * Enter and leave the fixed settings.  Everything between must run in PG_TRY
+ * with custody_canonical_end in PG_FINALLY; does not nest.
+ */
+typedef struct CustodySettings
+{
+	int			date_style;
+	int			date_order;
+	int			interval_style;
+	int			extra_float_digits;
+	int			bytea_output;
+	void	   *timezone;
+	int			guc_nest_level; /* 0: none opened */
+} CustodySettings;
+/* full: also search_path and lc_monetary, by way of the GUC machinery. */
+extern void custody_canonical_begin(CustodySettings *saved, bool full);
+extern void custody_canonical_end(const CustodySettings *saved);
+/* Does rendering need the full settings? */
+extern bool custody_canonical_needs_full(const CustodyRenderer *r);
+/* Text (UTF-8 canonical) to a Datum of a type, inside begin/end; and back. */
+extern Datum custody_canonical_input(Oid type, int32 typmod, const char *text);
+extern char *custody_canonical_output(Oid type, Datum value);
+/* Canonical bytes to a NUL-terminated string in the database's encoding. */
+extern char *custody_canonical_to_server(const uint8_t *data, uint64 len);
+
+#endif							/* CUSTODY_CANONICAL_H */

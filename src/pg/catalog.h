@@ -1,0 +1,160 @@
+/*
+ * catalog.h
+ *	  The only module that knows our tables and columns: their OIDs, reading
+ *	  and appending rows through the table access method.
+ *
+ * Rows are appended with no privilege check, rule, row security policy or
+ * trigger in between, and no row is ever updated here.
+ */
+#ifndef CUSTODY_CATALOG_H
+#define CUSTODY_CATALOG_H
+
+#include "access/genam.h"
+#include "access/htup.h"
+#include "access/skey.h"
+#include "utils/relcache.h"
+#include "utils/snapshot.h"
+
+typedef enum CustodyRel
+{
+	CUSTODY_LOG_TRANSACTION,
+	CUSTODY_LOG_CHUNK,
+	CUSTODY_LOG_LEAF,
+	CUSTODY_LOG_BLOCK,
+	CUSTODY_LOG_TILE,
+	CUSTODY_LOG_CHECKPOINT,
+	CUSTODY_LOG_ANCHOR,
+	CUSTODY_LOG_RELATION,
+	CUSTODY_LOG_RELEASE,
+	CUSTODY_LOG_SCHEMA,
+	CUSTODY_LOG_KEY,
+	CUSTODY_LOG_INCARNATION
+} CustodyRel;
+
+#define CUSTODY_NUM_RELS (CUSTODY_LOG_INCARNATION + 1)
+
+/* Sequences */
+typedef enum CustodySequence
+{
+	CUSTODY_TRANSACTION_NUMBER,
+	CUSTODY_COMMIT_NUMBER,
+	CUSTODY_RELATION_NUMBER,
+	CUSTODY_VERSION_NUMBER
+} CustodySequence;
+
+#define CUSTODY_NUM_SEQUENCES (CUSTODY_VERSION_NUMBER + 1)
+
+typedef enum CustodyIndex
+{
+	CUSTODY_TRANSACTION_PKEY,	/* txn_no */
+	CUSTODY_TRANSACTION_XACT_ID,
+	CUSTODY_CHUNK_PKEY,			/* txn_no, first_entry */
+	CUSTODY_CHUNK_LOOKUP,		/* GIN; only with CUSTODY bitmap scan, see below */
+	CUSTODY_LEAF_PKEY,
+	CUSTODY_LEAF_TXN_NO,
+	CUSTODY_BLOCK_PKEY,
+	CUSTODY_BLOCK_TREE_SIZE,
+	CUSTODY_TILE_PKEY,			/* level, tile_index */
+	CUSTODY_CHECKPOINT_PKEY,
+	CUSTODY_ANCHOR_PKEY,
+	CUSTODY_RELATION_PKEY,
+	CUSTODY_RELEASE_PKEY,
+	CUSTODY_SCHEMA_PKEY,
+	CUSTODY_SCHEMA_RELATION_ID,
+	CUSTODY_KEY_PKEY,
+	CUSTODY_INCARNATION_PKEY
+} CustodyIndex;
+
+#define CUSTODY_NUM_INDEXES (CUSTODY_INCARNATION_PKEY + 1)
+
+/* Column numbers, in table order, from 1. */
+#define Anum_transaction_txn_no 1
+#define Anum_transaction_xact_id 2
+#define Anum_transaction_record 3
+#define Anum_chunk_txn_no 1
+#define Anum_chunk_first_entry 2
+#define Anum_chunk_lookup 3
+#define Anum_chunk_entries 4
+#define Anum_chunk_private 5
+#define Anum_leaf_leaf_index 1
+#define Anum_leaf_txn_no 2
+#define Anum_leaf_leaf_hash 3
+#define Anum_block_block_no 1
+#define Anum_block_tree_size 2
+#define Anum_block_header 3
+#define Anum_block_frontier 4
+#define Anum_tile_level 1
+#define Anum_tile_tile_index 2
+#define Anum_tile_hashes 3
+#define Anum_checkpoint_tree_size 1
+#define Anum_checkpoint_note 2
+#define Anum_anchor_tree_size 1
+#define Anum_anchor_anchored_at 2
+#define Anum_relation_relation_id 1
+#define Anum_relation_relation 2
+#define Anum_relation_subject 3
+#define Anum_relation_mode 4
+#define Anum_release_relation_id 1
+#define Anum_schema_version 1
+#define Anum_schema_relation_id 2
+#define Anum_schema_leaf 3
+#define Anum_schema_definition 4
+#define Anum_key_epoch 1
+#define Anum_key_verifier_key 2
+#define Anum_incarnation_incarnation 1
+#define Anum_incarnation_ledger_id 2
+#define Anum_incarnation_origin 3
+#define Anum_incarnation_system_identifier 4
+#define Anum_incarnation_database_oid 5
+#define Anum_incarnation_timeline 6
+#define CUSTODY_MAX_COLUMNS 6
+
+/* Is the extension installed in this database?  Does not raise. */
+extern bool custody_catalog_installed(void);
+/* OID of the extension; raises ERRCODE_CUSTODY_NOT_INSTALLED. */
+extern Oid	custody_catalog_extension(void);
+/* OIDs; raise when not installed or of another version than the library. */
+extern Oid	custody_catalog_relid(CustodyRel rel);
+extern Oid	custody_catalog_index(CustodyIndex index);
+/* Is relid one of ours (any relation in schema custody)? */
+extern bool custody_catalog_is_ours(Oid relid);
+extern int64 custody_catalog_nextval(CustodySequence sequence);
+/* OID of a function of ours by name and argument count, for triggers. */
+extern Oid	custody_catalog_trigger_function(const char *name);
+
+/* Append one row; indexes are kept. */
+extern void custody_catalog_insert(CustodyRel rel, Datum *values, bool *nulls);
+
+/*
+ * Ordered btree scan.  nkeys equality or range conditions on the leading
+ * columns of the index (ScanKeyInit with index column numbers).  Tuples are
+ * valid until the next call; values through custody_catalog_getattr.
+ */
+typedef struct CustodyScan
+{
+	Relation	heap;
+	Relation	index;
+	SysScanDesc scan;
+	HeapTuple	tuple;			/* current row */
+	ScanDirection direction;
+} CustodyScan;
+
+extern void custody_catalog_scan_begin(CustodyScan *scan, CustodyRel rel,
+									   CustodyIndex index, Snapshot snapshot,
+									   ScanDirection direction,
+									   int nkeys, ScanKey keys);
+extern bool custody_catalog_scan_next(CustodyScan *scan);
+extern void custody_catalog_scan_end(CustodyScan *scan);
+extern Datum custody_catalog_getattr(CustodyScan *scan, int attnum, bool *isnull);
+/* Column that is never NULL. */
+extern Datum custody_catalog_get(CustodyScan *scan, int attnum);
+/* A bytea or text column, detoasted; memory belongs to the current context. */
+extern bytea *custody_catalog_get_bytea(CustodyScan *scan, int attnum);
+
+/* Common scan key: btree equality (or other strategy) on int8 index column. */
+extern void custody_catalog_key_int8(ScanKey key, int column,
+									 StrategyNumber strategy, int64 value);
+extern void custody_catalog_key_int4(ScanKey key, int column,
+									 StrategyNumber strategy, int32 value);
+
+#endif							/* CUSTODY_CATALOG_H */

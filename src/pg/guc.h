@@ -1,0 +1,21 @@
+/*
+ * guc.h
+ *	  Every setting.
+ */
+#ifndef CUSTODY_GUC_H
+#define CUSTODY_GUC_H
+
+extern char *custody_anchor_command;	/* sighup; "" = none */
+extern char *custody_context_actor;	/* user; "" = none */
+extern char *custody_context_extra;
+extern char *custody_context_purpose;
+extern char *custody_context_reason;
+extern int	custody_heartbeat_interval; /* sighup; seconds, 0 = off */
+extern char *custody_key_directory;	/* sighup; "" = default */
+extern char *custody_origin;		/* sighup; "" = derived from ledger id */
+extern int	custody_seal_interval;	/* sighup; milliseconds */
+extern bool custody_synchronous_seal;	/* superuser-set: user may not weaken */
+
+extern void custody_guc_init(void);
+
+#endif							/* CUSTODY_GUC_H */

@@ -1,0 +1,56 @@
+/*
+ * schema.h
+ *	  Protected tables and their schema versions.
+ *
+ * A schema version says how the rows of one leaf table (a partition, or the
+ * table itself) are laid out: column names, types, key.  Versions are
+ * themselves entries.
+ */
+#ifndef CUSTODY_SCHEMA_H
+#define CUSTODY_SCHEMA_H
+
+#include "core/encode.h"
+#include "nodes/pg_list.h"
+#include "utils/relcache.h"
+
+/* A decoded schema version as stored; allocated in the caller's context. */
+typedef struct CustodyVersion
+{
+	uint32		version;
+	uint32		relation_id;
+	Oid			leaf;			/* table that held the rows; may be gone */
+	bytea	   *definition;		/* what schema's slices point into */
+	cc_schema	schema;
+} CustodyVersion;
+
+/* One protection, as in log_relation. */
+typedef struct CustodyProtection
+{
+	uint32		relation_id;
+	Oid			relid;
+	char	   *subject;		/* NULL = none */
+	bool		append_only;
+	bool		released;
+} CustodyProtection;
+
+/*
+ * All protections ever, in order of relation_id, under a snapshot (SnapshotSelf for
+ * capture, which must not take predicate locks); list of CustodyProtection *.
+ */
+extern List *custody_schema_protections(Snapshot snapshot);
+/* The live protection of a table, or NULL; relid is the protected root. */
+extern CustodyProtection *custody_schema_protection(Oid relid, Snapshot snapshot);
+/* Decode a definition; raises when it is not canonical. */
+extern CustodyVersion *custody_schema_decode(uint32 version, uint32 relation_id,
+											 Oid leaf, const bytea *definition);
+/* Load a version from log_schema, NULL if there is none. */
+extern CustodyVersion *custody_schema_load(uint32 version, Snapshot snapshot);
+/* The protected root a leaf's rows belong to: the topmost partitioned
+ * ancestor that is protected, or the table itself. */
+extern Oid	custody_schema_root(Oid leaf);
+/* The definition of a leaf's present layout. */
+extern bytea *custody_schema_define(Relation leaf, const CustodyProtection *protection);
+/* Leaf tables with storage of a protected root (itself if plain). */
+extern List *custody_schema_leaves(Oid root, LOCKMODE lockmode);
+
+#endif							/* CUSTODY_SCHEMA_H */

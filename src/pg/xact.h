@@ -1,0 +1,20 @@
+/*
+ * xact.h
+ *	  Transaction callbacks: the transaction record at pre-commit.
+ */
+#ifndef CUSTODY_XACT_H
+#define CUSTODY_XACT_H
+
+/* Note the role in force; registers callbacks at first use.  Raises
+ * ERRCODE_CUSTODY_LATE_CHANGE once the transaction record is written. */
+extern void custody_xact_note_change(void);
+/* Has this transaction changed protected tables (or made events)? */
+extern bool custody_xact_has_changes(void);
+/* Raise unless the current transaction is free of unstored changes. */
+extern void custody_xact_require_clean(const char *function);
+/* Called after a transaction with entries has committed; may be NULL. */
+extern void (*custody_xact_committed_hook) (void);
+/* Incarnation number as known to this backend (1 before the first seal). */
+extern uint32 custody_xact_incarnation(void);
+
+#endif							/* CUSTODY_XACT_H */
