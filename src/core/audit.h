@@ -15,6 +15,14 @@
  *		cc_audit_checkpoint()						  (after a block's last leaf)
  * and cc_audit_end() at the end.  Each call appends findings to the caller's
  * cc_findings, which the caller empties as it likes between calls.
+ *
+ * One fault, one finding.  Every hash after a bad leaf differs, so from the
+ * first signed checkpoint that is not the recomputed tree's the engine is
+ * "diverged": it then holds later headers against the checkpoints as signed,
+ * only counts the checkpoints whose root it cannot confirm, and reports that
+ * count at the end.  A caller that has the hashes stored continues with
+ * cc_audit_resume instead and keeps the full check.  Values a header states
+ * become the measure for later headers only with a good signature.
  */
 #ifndef CC_AUDIT_H
 #define CC_AUDIT_H
@@ -36,7 +44,11 @@ typedef enum cc_finding_code
 	CC_F_CHECKPOINT_MISSING,	/* a block without its checkpoint */
 	CC_F_SIGNATURE_INVALID,		/* no valid signature of the block's epoch */
 	CC_F_EPOCH_VIOLATION,		/* epoch goes back, or has no key */
-	CC_F_SCHEMA_UNKNOWN			/* entry names a schema version not seen */
+	CC_F_SCHEMA_UNKNOWN,		/* entry names a schema version not seen */
+	/* Made by callers, from what they hold besides the ledger. */
+	CC_F_KEY_UNTRUSTED,			/* signed by a key the caller does not trust */
+	CC_F_ANCHOR_MISMATCH,		/* the log never had this anchor's root */
+	CC_F_ANCHOR_BEYOND			/* the log ends before this anchor's size */
 } cc_finding_code;
 
 typedef struct cc_finding
@@ -51,11 +63,36 @@ typedef struct cc_finding
 typedef struct cc_findings
 {
 	int			n;
+	uint64_t	dropped;		/* made while items was full */
 	cc_finding	items[CC_FINDINGS_MAX];
 } cc_findings;
 
 /* Short stable text of a code, e.g. "entry_altered"; never NULL. */
 extern const char *cc_finding_text(cc_finding_code code);
+/* Append a finding, or count it as dropped; the detail is cut to fit. */
+extern void cc_finding_add(cc_findings *f, cc_finding_code code,
+						   uint64_t leaf, int64_t entry,
+						   const char *format, ...)
+			__attribute__((format(printf, 5, 6)));
+
+/* Keys announced but not yet replaced; more than ever wait at a time. */
+#define CC_AUDIT_KEYS 8
+
+typedef struct cc_audit_key
+{
+	uint32_t	epoch;
+	cc_vkey		key;
+} cc_audit_key;
+
+/*
+ * By how much a stated number exceeds the counted one.  A jump is a finding;
+ * staying at the new distance, or going back to the one before, is none.
+ */
+typedef struct cc_audit_drift
+{
+	uint64_t	now;
+	uint64_t	before;
+} cc_audit_drift;
 
 /* State struct, by lifetime. */
 typedef struct cc_audit
@@ -65,56 +102,98 @@ typedef struct cc_audit
 	uint64_t	blocks;			/* blocks begun */
 	uint64_t	entries;		/* entries seen */
 	uint64_t	transactions;
-	bool		have_key;
-	uint32_t	key_epoch;		/* newest key event seen */
-	cc_vkey		key;
+	uint64_t	withheld;		/* row-level entries erased or redacted */
+	uint64_t	erasures;		/* sum of the counts of erasure entries */
+	int			nkeys;
+	int			oldest_key;		/* replaced when keys is full */
+	cc_audit_key keys[CC_AUDIT_KEYS];
+	bool		resumed;		/* no header seen since a cold resume */
+	bool		diverged;		/* the signed tree is not the recomputed one */
+	uint64_t	unconfirmed;	/* checkpoints passed over while diverged */
+	cc_audit_drift size_drift;	/* first leaf and size, against log.size */
+	cc_audit_drift number_drift;	/* block number, against blocks */
+	bool		keyless;		/* keyless_epoch was complained of */
+	uint32_t	keyless_epoch;
+	/* the last block with a good signature */
+	bool		have_past;
+	uint32_t	past_epoch;
+	uint32_t	past_incarnation;
+	char		past_origin[CC_ORIGIN_MAX + 1];
 	/* the current block */
 	bool		in_block;
+	bool		lost;			/* its header is missing or unreadable */
+	bool		overrun;		/* leaves beyond its count complained of */
 	uint64_t	block_number;
-	uint64_t	block_first;
+	uint64_t	block_first;	/* index of the header in log */
 	uint32_t	block_leaves;
 	uint32_t	block_epoch;
 	uint32_t	incarnation;
 	char		origin[CC_ORIGIN_MAX + 1];
+	bool		have_commit_number;
 	uint64_t	last_commit_number;
 	int64_t		block_time;
 	/* the head after the previous block */
 	bool		have_head;
 	uint8_t		head_digest[CC_DIGEST_SIZE];
+	int			signer;			/* in keys, of the last checkpoint; -1 none */
 	/* the current leaf */
 	bool		in_record;
+	bool		leaf_unreadable;
 	uint64_t	leaf_index;
 	uint64_t	entry_count;	/* as the record says */
 	uint8_t		entry_root[CC_DIGEST_SIZE];
 	cc_frontier entry_tree;
-	int			entry_faults;	/* entries of this leaf already complained of */
+	int			entry_faults;	/* findings about entries of this leaf */
 } cc_audit;
 
 extern void cc_audit_init(cc_audit *a);
+/*
+ * Continue between two blocks from the frontier the caller has stored for
+ * there, origin being that of the block before (NULL at size 0).  On a fresh
+ * engine the next header's block number, epoch and incarnation are taken as
+ * they come, and cc_audit_key supplies the keys announced earlier.
+ */
+extern void cc_audit_resume(cc_audit *a, const cc_frontier *log,
+							const char *origin);
+/*
+ * Make known a key of an epoch, as its key entry would.  CC_E_MISMATCH when
+ * the epoch has another key of this type.
+ */
+extern cc_status cc_audit_key_add(cc_audit *a, uint32_t epoch,
+								  const cc_vkey *key) CC_CHECK_RESULT;
 /* Hash of the leaf, for the caller's own comparison, is put in leaf_hash. */
 extern void cc_audit_leaf(cc_audit *a, const void *leaf, size_t len,
 						  uint8_t leaf_hash[CC_DIGEST_SIZE], cc_findings *f);
 /*
  * Decode and check an entry's committed part.  On return *e is decoded (and
- * true is returned) or a finding was made (false).  For a row-level entry the
- * caller looks up its schema version and calls cc_audit_private next.
+ * true is returned) or a finding was made (false).  After true the caller
+ * looks up the schema version of a row-level entry and calls
+ * cc_audit_private.
  */
-extern bool cc_audit_entry(cc_audit *a, cc_entry *e, const void *committed, size_t len,
+extern bool cc_audit_entry(cc_audit *a, cc_entry *e,
+						   const void *committed, size_t len,
 						   cc_findings *f);
 /*
- * Check the private part against the commitments of the entry just given.
+ * Check the private part against the commitments of the entry just given;
+ * that of an entry of another kind must be empty (schema is not used).
  * schema NULL = unknown version.  p is decoded for the caller's use; returns
- * false when it could not be (p->form then reads erased).
+ * false when it could not be (p->form then reads erased).  Values of a
+ * redacted part are checked but not left in p.
  */
-extern bool cc_audit_private(cc_audit *a, const cc_entry *e, const cc_schema *schema,
-							 cc_private *p, const void *data, size_t len,
-							 cc_findings *f);
+extern bool cc_audit_private(cc_audit *a, const cc_entry *e,
+							 const cc_schema *schema, cc_private *p,
+							 const void *data, size_t len, cc_findings *f);
 extern void cc_audit_leaf_end(cc_audit *a, cc_findings *f);
-/* True when the leaf just ended was the last of its block. */
+/*
+ * True when the leaf just ended was the last of its block.  A block whose
+ * header was unreadable is never complete; its checkpoint may be given at
+ * any time.
+ */
 extern bool cc_audit_block_complete(const cc_audit *a);
 /*
  * After a block's last leaf; note NULL = there is none.  On success the engine
- * holds the head; after a mismatch it goes on from the recomputed tree.
+ * holds the head; after a mismatch it goes on from the recomputed tree, with
+ * a->diverged set.  a->signer tells whose signature was good.
  * allow_missing: the last block of a live ledger may not be signed yet.
  */
 extern void cc_audit_checkpoint(cc_audit *a, const char *note, size_t len,
