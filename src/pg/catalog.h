@@ -49,7 +49,7 @@ typedef enum CustodyIndex
 	CUSTODY_TRANSACTION_PKEY,	/* txn_no */
 	CUSTODY_TRANSACTION_XACT_ID,
 	CUSTODY_CHUNK_PKEY,			/* txn_no, first_entry */
-	CUSTODY_CHUNK_LOOKUP,		/* GIN; only with CUSTODY bitmap scan, see below */
+	CUSTODY_CHUNK_LOOKUP,		/* GIN: bitmap scans only */
 	CUSTODY_LEAF_PKEY,
 	CUSTODY_LEAF_TXN_NO,
 	CUSTODY_BLOCK_PKEY,
@@ -127,8 +127,9 @@ extern void custody_catalog_insert(CustodyRel rel, Datum *values, bool *nulls);
 
 /*
  * Ordered btree scan.  nkeys equality or range conditions on the leading
- * columns of the index (ScanKeyInit with index column numbers).  Tuples are
- * valid until the next call; values through custody_catalog_getattr.
+ * columns of the index, given by the *table's* column numbers (Anum_...), not
+ * the index's.  Tuples are valid until the next call; values through
+ * custody_catalog_getattr.
  */
 typedef struct CustodyScan
 {
@@ -151,7 +152,7 @@ extern Datum custody_catalog_get(CustodyScan *scan, int attnum);
 /* A bytea or text column, detoasted; memory belongs to the current context. */
 extern bytea *custody_catalog_get_bytea(CustodyScan *scan, int attnum);
 
-/* Common scan key: btree equality (or other strategy) on int8 index column. */
+/* Common scan key: btree strategy on an int8 or int4 column (Anum_...). */
 extern void custody_catalog_key_int8(ScanKey key, int column,
 									 StrategyNumber strategy, int64 value);
 extern void custody_catalog_key_int4(ScanKey key, int column,

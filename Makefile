@@ -1,0 +1,55 @@
+# pg_custody: tamper-evident ledger inside PostgreSQL
+#
+# src/core and src/bin are compiled without any PostgreSQL include path: the
+# folder is the floor.  "make help" lists the targets.
+
+EXTENSION = control/pg_custody
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" control/pg_custody.control)
+DATA = control/pg_custody--1.0.sql
+MODULE_big = pg_custody
+
+CORE_OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/core/*.c)))
+PG_OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/pg/*.c)))
+BIN_OBJS = src/bin/pg_custody_verify.o
+OBJS = $(CORE_OBJS) $(PG_OBJS)
+SHLIB_LINK = -lcrypto
+
+SCRIPTS_built = pg_custody_verify
+
+PG_CPPFLAGS = -Isrc -I$(srcdir)/src -DPG_CUSTODY_VERSION='"$(EXTVERSION)"'
+PG_CFLAGS = -MMD -MP -Wextra -Wno-unused-parameter -Wno-sign-compare \
+	-Wno-missing-field-initializers -Wno-cast-function-type
+
+EXTRA_CLEAN = build $(OBJS:.o=.d) $(BIN_OBJS) $(BIN_OBJS:.o=.d)
+
+REGRESS = install protect capture types constraints \
+	history as_of views coverage privileges errors uninstall
+ISOLATION = concurrent_writers serializable
+ISOLATION_OPTS = --inputdir=$(srcdir)/test/isolation $(TEMP_OPTS)
+REGRESS_OPTS = --inputdir=$(srcdir) --encoding=UTF8 --no-locale $(TEMP_OPTS)
+TEMP_OPTS ?=
+
+TAP_TESTS = 1
+PROVE_TESTS ?= $(sort $(wildcard test/t/*.pl))
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+# The ground floor: no PostgreSQL include path, hidden symbols, C99.
+FLOOR_CFLAGS = -std=c99 -O2 -g -fPIC -fvisibility=hidden -MMD -MP \
+	-fstack-protector-strong -D_FORTIFY_SOURCE=2 \
+	-Wall -Wextra -Wconversion -Werror -Isrc -I$(srcdir)/src \
+	-DPG_CUSTODY_VERSION='"$(EXTVERSION)"'
+
+$(CORE_OBJS) $(BIN_OBJS): %.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(FLOOR_CFLAGS) -c -o $@ $<
+
+# The verifier cannot sign: sigmake is not linked.
+pg_custody_verify: $(BIN_OBJS) $(filter-out src/core/sigmake.o,$(CORE_OBJS))
+	$(CC) -o $@ $^ $(LDFLAGS) -lcrypto
+
+-include $(OBJS:.o=.d) $(BIN_OBJS:.o=.d)
+
+include $(srcdir)/test/check.mk

@@ -1,0 +1,130 @@
+/*
+ * guc.c
+ *	  Every setting, alphabetical, variable beside definition.
+ *
+ * Nothing that weakens capture or sealing can be set by an ordinary user.
+ * The context settings are assertions of the application; the authenticated
+ * identity is recorded beside them.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+
+#include "core/sigcheck.h"
+#include "pg/guc.h"
+
+/*
+ * Shell command that takes a checkpoint off the server; "" for none.  %p is
+ * replaced by the path of the file, %s by its tree size, %% by a percent sign.
+ */
+char	   *custody_anchor_command = NULL;
+
+/*
+ * What custody.set_context() keeps until the transaction ends.  Also settable
+ * directly, for poolers that set them per session.
+ */
+char	   *custody_context_actor = NULL;
+char	   *custody_context_extra = NULL;
+char	   *custody_context_purpose = NULL;
+char	   *custody_context_reason = NULL;
+
+/* Write an empty block when nothing was sealed for this long, so that a
+ * silence is itself visible.  Off weakens detection of a stopped sealer. */
+int			custody_heartbeat_interval = 3600;
+
+/*
+ * Folder of the private keys and the signer's memory.  Must lie outside the
+ * data directory, so that base backups carry no private key.
+ */
+char	   *custody_key_directory = NULL;
+
+/* Origin of checkpoints.  Used when a log or an incarnation begins; later
+ * changes have no effect on a running log. */
+char	   *custody_origin = NULL;
+
+/* How often the sealer looks for committed transactions. */
+int			custody_seal_interval = 1000;
+
+/*
+ * Make each commit with entries wait for its seal.  SUSET because switching
+ * it off leaves an unsealed tail.
+ */
+bool		custody_synchronous_seal = false;
+
+static bool
+check_origin(char **newval, void **extra, GucSource source)
+{
+	if (**newval == '\0' || cc_origin_valid(*newval, strlen(*newval)))
+		return true;
+	GUC_check_errdetail("An origin consists of letters, digits, dots, slashes and hyphens, has at most %d bytes and neither begins nor ends with a slash.",
+						CC_ORIGIN_MAX);
+	GUC_check_errhint("Use a name like \"hospital.example/ledger\".");
+	return false;
+}
+
+static bool
+check_extra(char **newval, void **extra, GucSource source)
+{
+	/* Raises with its own position and hint when it is not JSON. */
+	if (**newval != '\0')
+		(void) DirectFunctionCall1(json_in, CStringGetDatum(*newval));
+	return true;
+}
+
+static void
+define_context(const char *name, const char *what, char **variable,
+			   GucStringCheckHook check)
+{
+	DefineCustomStringVariable(name, what,
+							   "Asserted by the application; recorded with each transaction.",
+							   variable, "", PGC_USERSET,
+							   GUC_NOT_IN_SAMPLE, check, NULL, NULL);
+}
+
+void
+custody_guc_init(void)
+{
+	DefineCustomStringVariable("custody.anchor_command",
+							   "Shell command that takes a checkpoint off the server.",
+							   "%p is the path of the checkpoint file, %s its tree size.",
+							   &custody_anchor_command, "", PGC_SIGHUP,
+							   GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+	define_context("custody.context_actor", "Person on whose behalf a change is made.",
+				   &custody_context_actor, NULL);
+	define_context("custody.context_extra", "Further context of a change, as JSON.",
+				   &custody_context_extra, check_extra);
+	define_context("custody.context_purpose", "Purpose of a change.",
+				   &custody_context_purpose, NULL);
+	define_context("custody.context_reason", "Reason of a change.",
+				   &custody_context_reason, NULL);
+	DefineCustomIntVariable("custody.heartbeat_interval",
+							"Time after which an idle ledger seals an empty block.",
+							"0 disables heartbeats.",
+							&custody_heartbeat_interval, 3600, 0, INT_MAX / 1000,
+							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomStringVariable("custody.key_directory",
+							   "Directory of private keys and the signer's memory.",
+							   "Empty means the data directory's path with \".custody\" appended.",
+							   &custody_key_directory, "", PGC_SIGHUP,
+							   GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+	DefineCustomStringVariable("custody.origin",
+							   "Origin of checkpoints, used when a log begins.",
+							   "Empty means a name derived from the ledger's id.",
+							   &custody_origin, "", PGC_SIGHUP,
+							   0, check_origin, NULL, NULL);
+	DefineCustomIntVariable("custody.seal_interval",
+							"Time between two rounds of the sealer.",
+							NULL,
+							&custody_seal_interval, 1000, 10, 3600 * 1000,
+							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomBoolVariable("custody.synchronous_seal",
+							 "Makes a commit wait until its changes are sealed.",
+							 NULL,
+							 &custody_synchronous_seal, false, PGC_SUSET,
+							 0, NULL, NULL, NULL);
+	MarkGUCPrefixReserved("custody");
+}
