@@ -16,7 +16,7 @@
 #define NO_ENTRY (-1)
 
 /* Room for a salter with its alignment; checked before use. */
-#define SALTER_MAX 1024
+#define SALTER_MAX 512
 #define SALTER_ALIGN 16
 
 /* Commitments that did not open, as bits. */

@@ -1,0 +1,878 @@
+/*
+ * pg_custody_verify.c
+ *	  Verify a ledger bundle offline, against verifier keys and anchors the
+ *	  caller trusts.
+ *
+ * Everything that judges is core; this file reads, keeps the schema versions
+ * and prints.  There are two reporters and they are never mixed: report()
+ * says the ledger is bad and goes on, cannot() says the work could not be
+ * done and exits.  An anchor or key that cannot be used is of the second
+ * kind: it says nothing about the ledger.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/audit.h"
+#include "core/bundle.h"
+
+#ifndef PG_CUSTODY_VERSION
+#define PG_CUSTODY_VERSION "unknown"
+#endif
+
+#define EXIT_VERIFIED 0
+#define EXIT_FINDINGS 1
+#define EXIT_CANNOT 2
+
+#define READ_SIZE ((size_t) 1 << 20)
+
+/* A file read line by line. */
+typedef struct LineReader
+{
+	const char *name;
+	FILE	   *file;
+	char	   *buffer;
+	size_t		capacity;
+	size_t		start;			/* of the next line */
+	size_t		scanned;		/* known to hold no LF before here */
+	size_t		end;
+	uint64_t	number;			/* of the line last returned */
+} LineReader;
+
+/* A schema version with the memory it points into. */
+typedef struct Version
+{
+	uint32_t	relation;
+	uint32_t	version;
+	uint8_t    *definition;		/* NULL: the slot is free */
+	size_t		len;
+	cc_schema	schema;
+} Version;
+
+typedef enum AnchorState
+{
+	ANCHOR_PENDING,
+	ANCHOR_GOOD,
+	ANCHOR_WRONG_ROOT,
+	ANCHOR_WRONG_ORIGIN
+} AnchorState;
+
+typedef struct Anchor
+{
+	const char *file;
+	char		origin[CC_ORIGIN_MAX + 1];
+	uint64_t	size;
+	uint8_t		root[CC_DIGEST_SIZE];
+	AnchorState state;
+	uint64_t	leaf;			/* last one compared */
+} Anchor;
+
+/* What an incarnation entry says became of the log before. */
+typedef struct Fork
+{
+	char		origin[CC_ORIGIN_MAX + 1];	/* of the log before */
+	uint64_t	kept;			/* leaves of it that this ledger has */
+	uint64_t	size;			/* last signed */
+	uint8_t		root[CC_DIGEST_SIZE];
+} Fork;
+
+typedef struct Verifier
+{
+	/* what the caller trusts */
+	bool		quiet;
+	cc_vkey    *keys;
+	size_t		nkeys;
+	Anchor	   *anchors;		/* by size */
+	size_t		nanchors;
+	size_t		next_anchor;
+	/* what the ledger said so far */
+	cc_audit	audit;
+	bool		in_leaf;
+	Version    *versions;		/* open addressing */
+	size_t		nversions;
+	size_t		version_slots;	/* a power of two */
+	Fork	   *forks;
+	size_t		nforks;
+	cc_vkey		untrusted;		/* complained of last */
+	/* what came out */
+	cc_findings findings;
+	uint64_t	reported;
+	uint64_t	notices;
+} Verifier;
+
+/* Scratch for one entry; a table has no more columns. */
+static cc_value values[CC_MAX_COLUMNS];
+static cc_value old_key[CC_MAX_COLUMNS];
+static uint16_t positions[CC_MAX_COLUMNS];
+static cc_column columns[CC_MAX_COLUMNS];
+
+static const char usage_text[] =
+"Usage: pg_custody_verify [OPTION]... LEDGER\n"
+"\n"
+"Verifies a ledger bundle ('-' reads standard input) against keys and anchors\n"
+"that you trust.  Needs no server and no network.\n"
+"\n"
+"  --key VKEY     trust this verifier key (name+id+key); may be repeated\n"
+"  --keys FILE    trust the verifier keys in FILE, one a line\n"
+"  --anchor FILE  a checkpoint kept elsewhere, which the ledger must contain;\n"
+"                 may be repeated\n"
+"  --quiet        print findings only\n"
+"  --help         print this and exit\n"
+"  --version      print the version and exit\n"
+"\n"
+"Every key that signed a block must be among the trusted ones.\n"
+"Exit status: 0 verified, 1 findings, 2 could not check.\n";
+
+static void cannot(const char *format,...)
+			__attribute__((format(printf, 1, 2), noreturn));
+
+/* The work cannot be done: say so and exit. */
+static void
+cannot(const char *format,...)
+{
+	va_list		args;
+
+	(void) fflush(stdout);
+	fputs("pg_custody_verify: ", stderr);
+	va_start(args, format);
+	(void) vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	exit(EXIT_CANNOT);
+}
+
+static void *
+allocate(void *old, size_t count, size_t size)
+{
+	void	   *p;
+
+	if (count > SIZE_MAX / size)
+		cannot("out of memory");
+	p = realloc(old, count * size == 0 ? 1 : count * size);
+	if (p == NULL)
+		cannot("out of memory");
+	return p;
+}
+
+/* Reading */
+
+static void
+reader_open(LineReader *r, const char *name)
+{
+	memset(r, 0, sizeof(*r));
+	r->name = name;
+	r->file = strcmp(name, "-") == 0 ? stdin : fopen(name, "rb");
+	if (r->file == NULL)
+		cannot("could not open \"%s\": %s", name, strerror(errno));
+}
+
+static void
+reader_close(LineReader *r)
+{
+	if (r->file != stdin)
+		(void) fclose(r->file);
+	free(r->buffer);
+}
+
+/* Read more behind what is there; returns false at the end of the file. */
+static bool
+reader_fill(LineReader *r)
+{
+	size_t		n;
+
+	if (r->start > 0)
+	{
+		memmove(r->buffer, r->buffer + r->start, r->end - r->start);
+		r->end -= r->start;
+		r->scanned -= r->start;
+		r->start = 0;
+	}
+	if (r->capacity - r->end < READ_SIZE / 2)
+	{
+		r->capacity = r->capacity * 2 + READ_SIZE;
+		r->buffer = allocate(r->buffer, r->capacity, 1);
+	}
+	n = fread(r->buffer + r->end, 1, r->capacity - r->end, r->file);
+	if (n == 0 && ferror(r->file))
+		cannot("could not read \"%s\": %s", r->name, strerror(errno));
+	r->end += n;
+	return n > 0;
+}
+
+/* The next line without its LF, or NULL; valid until the next call. */
+static char *
+reader_line(LineReader *r, size_t *len)
+{
+	char	   *line;
+	char	   *lf = NULL;
+
+	for (;;)
+	{
+		if (r->scanned < r->end)
+			lf = memchr(r->buffer + r->scanned, '\n', r->end - r->scanned);
+		if (lf != NULL)
+			break;
+		r->scanned = r->end;
+		if (!reader_fill(r))
+		{
+			if (r->end > r->start)
+				cannot("\"%s\" ends in the middle of line %" PRIu64, r->name, r->number + 1);
+			return NULL;
+		}
+	}
+	line = r->buffer + r->start;
+	*len = (size_t) (lf - line);
+	r->start += *len + 1;
+	r->scanned = r->start;
+	r->number++;
+	return line;
+}
+
+/* Reporting */
+
+/* A name from the ledger must not be able to draw on the terminal. */
+static void
+print_name(cc_slice s)
+{
+	size_t		i;
+
+	for (i = 0; i < s.len; i++)
+	{
+		int			c = s.data[i];
+
+		(void) putchar(c < 0x20 || c == 0x7F ? '?' : c);
+	}
+}
+
+/* Print the findings gathered since the last call and count them. */
+static void
+report(Verifier *v, const cc_schema *table)
+{
+	const cc_audit *a = &v->audit;
+	int			i;
+
+	for (i = 0; i < v->findings.n; i++)
+	{
+		const cc_finding *f = &v->findings.items[i];
+
+		printf("finding: %s", cc_finding_text(f->code));
+		if (a->blocks > 0 && f->leaf >= a->block_first)
+			printf(" block=%" PRIu64, a->block_number);
+		printf(" leaf=%" PRIu64, f->leaf);
+		if (f->entry >= 0)
+			printf(" entry=%" PRId64, f->entry);
+		if (f->entry >= 0 && table != NULL)
+		{
+			fputs(" table=", stdout);
+			print_name(table->schema);
+			(void) putchar('.');
+			print_name(table->table);
+		}
+		printf(": %s\n", f->detail);
+	}
+	v->reported += (uint64_t) v->findings.n + v->findings.dropped;
+	v->findings.n = 0;
+	v->findings.dropped = 0;
+}
+
+static void notice(Verifier *v, const char *format,...)
+			__attribute__((format(printf, 2, 3)));
+
+/* Worth knowing, but nothing wrong with the ledger. */
+static void
+notice(Verifier *v, const char *format,...)
+{
+	va_list		args;
+
+	v->notices++;
+	if (v->quiet)
+		return;
+	fputs("notice: ", stdout);
+	va_start(args, format);
+	(void) vprintf(format, args);
+	va_end(args);
+	(void) putchar('\n');
+}
+
+/* Trusted keys and anchors */
+
+static void
+add_key(Verifier *v, const char *text, size_t len)
+{
+	cc_status	status;
+
+	v->keys = allocate(v->keys, v->nkeys + 1, sizeof(*v->keys));
+	status = cc_vkey_parse(&v->keys[v->nkeys], text, len);
+	if (status != CC_OK)
+		cannot("\"%.*s\" is not a verifier key: %s", (int) (len > 400 ? 400 : len), text, cc_status_text(status));
+	v->nkeys++;
+}
+
+static void
+add_keys(Verifier *v, const char *file)
+{
+	LineReader	r;
+	char	   *line;
+	size_t		len;
+
+	reader_open(&r, file);
+	while ((line = reader_line(&r, &len)) != NULL)
+	{
+		if (len > 0 && line[0] != '#')
+			add_key(v, line, len);
+	}
+	reader_close(&r);
+}
+
+static void
+add_anchor(Verifier *v, const char *file)
+{
+	v->anchors = allocate(v->anchors, v->nanchors + 1, sizeof(*v->anchors));
+	memset(&v->anchors[v->nanchors], 0, sizeof(*v->anchors));
+	v->anchors[v->nanchors].file = file;
+	v->nanchors++;
+}
+
+static bool
+note_trusted(const Verifier *v, const cc_checkpoint *c)
+{
+	size_t		i;
+
+	for (i = 0; i < v->nkeys; i++)
+	{
+		if (strcmp(v->keys[i].name, c->origin) == 0 &&
+			cc_checkpoint_check(c, &v->keys[i]) == CC_OK)
+			return true;
+	}
+	return false;
+}
+
+static void
+load_anchor(const Verifier *v, Anchor *anchor)
+{
+	cc_checkpoint c;
+	cc_status	status;
+	char		text[CC_NOTE_MAX + 1];
+	size_t		len;
+	FILE	   *file = fopen(anchor->file, "rb");
+
+	if (file == NULL)
+		cannot("could not open \"%s\": %s", anchor->file, strerror(errno));
+	len = fread(text, 1, sizeof(text), file);
+	if (ferror(file))
+		cannot("could not read \"%s\": %s", anchor->file, strerror(errno));
+	(void) fclose(file);
+	status = cc_checkpoint_parse(&c, text, len);
+	if (status != CC_OK)
+		cannot("\"%s\" is not a checkpoint: %s", anchor->file, cc_status_text(status));
+	if (!note_trusted(v, &c))
+		cannot("the checkpoint in \"%s\" is not signed by a trusted key", anchor->file);
+	memcpy(anchor->origin, c.origin, sizeof(anchor->origin));
+	memcpy(anchor->root, c.root, sizeof(anchor->root));
+	anchor->size = c.size;
+}
+
+static int
+compare_anchors(const void *a, const void *b)
+{
+	uint64_t	x = ((const Anchor *) a)->size;
+	uint64_t	y = ((const Anchor *) b)->size;
+
+	return (x > y) - (x < y);
+}
+
+static void
+load_anchors(Verifier *v)
+{
+	size_t		i;
+
+	for (i = 0; i < v->nanchors; i++)
+		load_anchor(v, &v->anchors[i]);
+	if (v->nanchors > 0)
+		qsort(v->anchors, v->nanchors, sizeof(*v->anchors), compare_anchors);
+}
+
+/* Compare the anchors of the size the log has just reached. */
+static void
+compare_anchor_roots(Verifier *v)
+{
+	const cc_audit *a = &v->audit;
+	uint8_t		root[CC_DIGEST_SIZE];
+
+	while (v->next_anchor < v->nanchors &&
+		   v->anchors[v->next_anchor].size <= a->log.size)
+	{
+		Anchor	   *anchor = &v->anchors[v->next_anchor++];
+
+		cc_frontier_root(&a->log, root);
+		anchor->leaf = a->leaf_index;
+		if (!cc_equal(root, anchor->root, CC_DIGEST_SIZE))
+			anchor->state = ANCHOR_WRONG_ROOT;
+		else if (anchor->size > 0 && !a->lost &&
+				 strcmp(a->origin, anchor->origin) != 0)
+			anchor->state = ANCHOR_WRONG_ORIGIN;
+		else
+			anchor->state = ANCHOR_GOOD;
+	}
+}
+
+/* Does an incarnation entry own up to having lost what the anchor covers? */
+static bool
+explained(const Verifier *v, const Anchor *anchor)
+{
+	size_t		i;
+
+	for (i = 0; i < v->nforks; i++)
+	{
+		const Fork *k = &v->forks[i];
+
+		if (strcmp(k->origin, anchor->origin) != 0 ||
+			anchor->size <= k->kept || anchor->size > k->size)
+			continue;
+		if (anchor->size < k->size ||
+			cc_equal(k->root, anchor->root, CC_DIGEST_SIZE))
+			return true;
+	}
+	return false;
+}
+
+static void
+judge_anchor(Verifier *v, const Anchor *anchor)
+{
+	uint64_t	size = v->audit.log.size;
+
+	if (anchor->state == ANCHOR_GOOD)
+		return;
+	if (explained(v, anchor))
+		notice(v, "the anchor in \"%s\" is of leaves that an incarnation entry says were lost", anchor->file);
+	else if (anchor->state == ANCHOR_PENDING)
+		cc_finding_add(&v->findings, CC_F_ANCHOR_BEYOND, size == 0 ? 0 : size - 1, -1,
+					   "%" PRIu64 " leaves after the last one are missing, by the anchor in \"%s\"",
+					   anchor->size - size, anchor->file);
+	else
+		cc_finding_add(&v->findings, CC_F_ANCHOR_MISMATCH, anchor->leaf, -1,
+					   "at size %" PRIu64 " the log has another %s than the anchor in \"%s\"",
+					   anchor->size, anchor->state == ANCHOR_WRONG_ROOT ? "root" : "origin", anchor->file);
+	report(v, NULL);
+}
+
+static void
+judge_anchors(Verifier *v)
+{
+	size_t		i;
+
+	for (i = 0; i < v->nanchors; i++)
+		judge_anchor(v, &v->anchors[i]);
+}
+
+/* Schema versions */
+
+static Version *
+version_slot(const Verifier *v, uint32_t relation, uint32_t version)
+{
+	size_t		mask = v->version_slots - 1;
+	size_t		i = (relation * (size_t) 2654435761u + version) & mask;
+
+	for (;; i = (i + 1) & mask)
+	{
+		Version    *slot = &v->versions[i];
+
+		if (slot->definition == NULL ||
+			(slot->relation == relation && slot->version == version))
+			return slot;
+	}
+}
+
+static void
+versions_grow(Verifier *v)
+{
+	Version    *old = v->versions;
+	size_t		slots = v->version_slots;
+	size_t		i;
+
+	if (v->nversions * 2 < slots)
+		return;
+	v->version_slots = slots == 0 ? 64 : slots * 2;
+	v->versions = allocate(NULL, v->version_slots, sizeof(*v->versions));
+	memset(v->versions, 0, v->version_slots * sizeof(*v->versions));
+	for (i = 0; i < slots; i++)
+	{
+		if (old[i].definition != NULL)
+			*version_slot(v, old[i].relation, old[i].version) = old[i];
+	}
+	free(old);
+}
+
+static cc_schema *
+find_schema(const Verifier *v, const cc_entry *e)
+{
+	Version    *slot;
+
+	if (v->version_slots == 0)
+		return NULL;
+	slot = version_slot(v, e->relation, e->version);
+	return slot->definition == NULL ? NULL : &slot->schema;
+}
+
+/* Keep a definition that is known to decode to s. */
+static void
+store_version(Verifier *v, const cc_entry *e, const cc_schema *s)
+{
+	Version    *slot;
+
+	versions_grow(v);
+	slot = version_slot(v, e->relation, e->version);
+	slot->relation = e->relation;
+	slot->version = e->version;
+	slot->len = e->body.len;
+	slot->definition = allocate(NULL, slot->len, 1);
+	memcpy(slot->definition, e->body.data, slot->len);
+	slot->schema.key_capacity = s->nkeys;
+	slot->schema.key_positions = allocate(NULL, s->nkeys, sizeof(uint16_t));
+	slot->schema.column_capacity = s->ncolumns;
+	slot->schema.columns = allocate(NULL, s->ncolumns, sizeof(cc_column));
+	if (cc_schema_decode(&slot->schema, slot->definition, slot->len) != CC_OK)
+		cannot("internal error: a schema definition decodes only once");
+	v->nversions++;
+}
+
+static void
+schema_fault(Verifier *v, const char *detail)
+{
+	cc_audit   *a = &v->audit;
+
+	a->entry_faults++;
+	cc_finding_add(&v->findings, CC_F_ENTRY_UNREADABLE, a->leaf_index,
+				   (int64_t) a->entry_tree.size - 1, "%s", detail);
+}
+
+static void
+take_schema(Verifier *v, const cc_entry *e)
+{
+	cc_schema	s;
+	cc_status	status;
+	const Version *slot;
+
+	memset(&s, 0, sizeof(s));
+	s.key_positions = positions;
+	s.key_capacity = CC_MAX_COLUMNS;
+	s.columns = columns;
+	s.column_capacity = CC_MAX_COLUMNS;
+	status = cc_schema_decode(&s, e->body.data, e->body.len);
+	if (status != CC_OK)
+		schema_fault(v, cc_status_text(status));
+	else if (find_schema(v, e) == NULL)
+		store_version(v, e, &s);
+	else
+	{
+		slot = version_slot(v, e->relation, e->version);
+		if (slot->len != e->body.len ||
+			memcmp(slot->definition, e->body.data, slot->len) != 0)
+			schema_fault(v, "defines a schema version a second time, differently");
+	}
+}
+
+/* Items of the bundle */
+
+static void
+copy_origin(char out[CC_ORIGIN_MAX + 1], cc_slice origin)
+{
+	size_t		len = origin.len < CC_ORIGIN_MAX ? origin.len : CC_ORIGIN_MAX;
+
+	memset(out, 0, CC_ORIGIN_MAX + 1);
+	if (len > 0)
+		memcpy(out, origin.data, len);
+}
+
+/* Remember what an incarnation entry of this very block explains. */
+static void
+take_incarnation(Verifier *v, const cc_entry *e)
+{
+	const cc_audit *a = &v->audit;
+	cc_incarnation_event event;
+	char		origin[CC_ORIGIN_MAX + 1];
+	Fork	   *k;
+
+	if (cc_incarnation_event_decode(&event, e->body) != CC_OK)
+		return;
+	copy_origin(origin, event.origin);
+	if (event.incarnation != a->incarnation || strcmp(origin, a->origin) != 0)
+		return;
+	v->forks = allocate(v->forks, v->nforks + 1, sizeof(*v->forks));
+	k = &v->forks[v->nforks++];
+	copy_origin(k->origin, event.previous_origin);
+	k->kept = a->block_first;
+	k->size = event.size;
+	memcpy(k->root, event.root, CC_DIGEST_SIZE);
+	if (event.size > a->block_first)
+		notice(v, "incarnation %" PRIu32 " begins at leaf %" PRIu64 "; its entry says %" PRIu64 " later leaves of the log before were lost",
+			   event.incarnation, a->block_first, event.size - a->block_first);
+	else
+		notice(v, "incarnation %" PRIu32 " begins at leaf %" PRIu64,
+			   event.incarnation, a->block_first);
+}
+
+static void
+end_leaf(Verifier *v)
+{
+	if (v->in_leaf)
+		cc_audit_leaf_end(&v->audit, &v->findings);
+	v->in_leaf = false;
+	report(v, NULL);
+}
+
+static void
+take_leaf(Verifier *v, const cc_bundle_line *line)
+{
+	uint8_t		hash[CC_DIGEST_SIZE];
+
+	end_leaf(v);
+	cc_audit_leaf(&v->audit, line->first.data, line->first.len, hash,
+				  &v->findings);
+	report(v, NULL);
+	v->in_leaf = true;
+	compare_anchor_roots(v);
+}
+
+static void
+take_entry(Verifier *v, const cc_bundle_line *line)
+{
+	cc_entry	e;
+	cc_private	p;
+	cc_schema  *schema = NULL;
+
+	if (!v->in_leaf)
+	{
+		cc_finding_add(&v->findings, CC_F_ENTRIES_COUNT, v->audit.leaf_index,
+					   -1, "an entry stands outside of a transaction");
+		report(v, NULL);
+		return;
+	}
+	if (cc_audit_entry(&v->audit, &e, line->first.data, line->first.len,
+					   &v->findings))
+	{
+		if (e.kind == CC_KIND_SCHEMA)
+			take_schema(v, &e);
+		else if (e.kind == CC_KIND_INCARNATION)
+			take_incarnation(v, &e);
+		schema = find_schema(v, &e);
+		p.values = values;
+		p.old_key = old_key;
+		p.values_capacity = CC_MAX_COLUMNS;
+		(void) cc_audit_private(&v->audit, &e, schema, &p, line->second.data,
+								line->second.len, &v->findings);
+	}
+	if (v->findings.n > 0)
+		report(v, schema);
+}
+
+/* Is the key that signed one the caller trusts?  Complain once a key. */
+static void
+check_signer(Verifier *v)
+{
+	const cc_audit *a = &v->audit;
+	const cc_audit_key *k;
+	size_t		i;
+
+	if (a->signer < 0)
+		return;
+	k = &a->keys[a->signer];
+	for (i = 0; i < v->nkeys; i++)
+	{
+		const cc_vkey *trusted = &v->keys[i];
+
+		if (trusted->type == k->key.type &&
+			trusted->key_len == k->key.key_len &&
+			memcmp(trusted->key, k->key.key, k->key.key_len) == 0 &&
+			strcmp(trusted->name, k->key.name) == 0)
+			return;
+	}
+	if (v->untrusted.key_len == k->key.key_len &&
+		memcmp(v->untrusted.key, k->key.key, k->key.key_len) == 0)
+		return;
+	v->untrusted = k->key;
+	cc_finding_add(&v->findings, CC_F_KEY_UNTRUSTED, a->leaf_index, -1,
+				   "the key of epoch %" PRIu32 ", id %08" PRIx32 ", is not among the trusted ones",
+				   k->epoch, k->key.id);
+}
+
+static void
+take_checkpoint(Verifier *v, const cc_bundle_line *line)
+{
+	end_leaf(v);
+	cc_audit_checkpoint(&v->audit, (const char *) line->first.data,
+						line->first.len, false, &v->findings);
+	check_signer(v);
+	report(v, NULL);
+}
+
+static void
+take_line(Verifier *v, const LineReader *r, char *line, size_t len)
+{
+	cc_bundle_line item;
+	cc_status	status = cc_bundle_parse(&item, line, len);
+
+	if (status != CC_OK)
+		cannot("\"%s\", line %" PRIu64 ", is no line of a ledger bundle: %s",
+			   r->name, r->number, cc_status_text(status));
+	switch (item.kind)
+	{
+		case CC_BUNDLE_LEAF:
+			take_leaf(v, &item);
+			break;
+		case CC_BUNDLE_ENTRY:
+			take_entry(v, &item);
+			break;
+		case CC_BUNDLE_CHECKPOINT:
+			take_checkpoint(v, &item);
+			break;
+	}
+}
+
+static void
+verify(Verifier *v, const char *ledger)
+{
+	LineReader	r;
+	char	   *line;
+	size_t		len;
+
+	reader_open(&r, ledger);
+	line = reader_line(&r, &len);
+	if (line == NULL || len != strlen(CC_BUNDLE_HEADER) ||
+		memcmp(line, CC_BUNDLE_HEADER, len) != 0)
+		cannot("\"%s\" is not a ledger bundle of version 1", ledger);
+	cc_audit_init(&v->audit);
+	compare_anchor_roots(v);
+	while ((line = reader_line(&r, &len)) != NULL)
+		take_line(v, &r, line, len);
+	reader_close(&r);
+	if (v->audit.log.size == 0)
+		cannot("\"%s\" holds no leaf", ledger);
+	end_leaf(v);
+	cc_audit_end(&v->audit, &v->findings);
+	report(v, NULL);
+	judge_anchors(v);
+}
+
+static void
+print_summary(Verifier *v)
+{
+	const cc_audit *a = &v->audit;
+	uint8_t		root[CC_DIGEST_SIZE];
+	char		text[CC_BASE64_SIZE(CC_DIGEST_SIZE) + 1] = "";
+
+	if (a->withheld > a->erasures)
+		notice(v, "%" PRIu64 " entries lack values but erasure entries account for %" PRIu64, a->withheld, a->erasures);
+	if (v->quiet)
+		return;
+	if (v->reported > 0)
+		printf("NOT verified, %" PRIu64 " finding%s: ", v->reported, v->reported == 1 ? "" : "s");
+	else
+		printf("verified: ");
+	cc_frontier_root(&a->log, root);
+	cc_base64_encode(text, root, sizeof(root));
+	printf("%" PRIu64 " blocks, %" PRIu64 " transactions, %" PRIu64 " entries, size %" PRIu64 ", root %s\n",
+		   a->blocks, a->transactions, a->entries, a->log.size, text);
+}
+
+static void
+release(Verifier *v)
+{
+	size_t		i;
+
+	for (i = 0; i < v->version_slots; i++)
+	{
+		if (v->versions[i].definition == NULL)
+			continue;
+		free(v->versions[i].definition);
+		free(v->versions[i].schema.key_positions);
+		free(v->versions[i].schema.columns);
+	}
+	free(v->versions);
+	free(v->forks);
+	free(v->anchors);
+	free(v->keys);
+}
+
+/* Options */
+
+static void
+print_and_exit(const char *text)
+{
+	if (fputs(text, stdout) == EOF || fflush(stdout) != 0)
+		exit(EXIT_CANNOT);
+	exit(EXIT_VERIFIED);
+}
+
+static void
+take_option(Verifier *v, int option)
+{
+	switch (option)
+	{
+		case 'k':
+			add_key(v, optarg, strlen(optarg));
+			break;
+		case 'K':
+			add_keys(v, optarg);
+			break;
+		case 'a':
+			add_anchor(v, optarg);
+			break;
+		case 'q':
+			v->quiet = true;
+			break;
+		case 'h':
+			print_and_exit(usage_text);
+			break;
+		case 'V':
+			print_and_exit("pg_custody_verify " PG_CUSTODY_VERSION "\n");
+			break;
+		default:
+			fputs("Try --help.\n", stderr);
+			exit(EXIT_CANNOT);
+	}
+}
+
+static const char *
+take_options(Verifier *v, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"key", required_argument, NULL, 'k'},
+		{"keys", required_argument, NULL, 'K'},
+		{"anchor", required_argument, NULL, 'a'},
+		{"quiet", no_argument, NULL, 'q'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{NULL, 0, NULL, 0}
+	};
+	int			option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
+		take_option(v, option);
+	if (optind != argc - 1)
+		cannot("name one ledger bundle; try --help");
+	if (v->nkeys == 0)
+		cannot("give at least one trusted key with --key or --keys");
+	return argv[optind];
+}
+
+int
+main(int argc, char **argv)
+{
+	static Verifier v;
+	const char *ledger = take_options(&v, argc, argv);
+	int			status;
+
+	load_anchors(&v);
+	verify(&v, ledger);
+	print_summary(&v);
+	if (fflush(stdout) != 0 || ferror(stdout))
+		cannot("could not write the result: %s", strerror(errno));
+	status = v.reported > 0 ? EXIT_FINDINGS : EXIT_VERIFIED;
+	release(&v);
+	return status;
+}
