@@ -277,3 +277,20 @@ cc_decimal_parse(uint64_t *out, const char *text, size_t len)
 	*out = v;
 	return CC_OK;
 }
+
+size_t
+cc_decimal_format(char *out, uint64_t v)
+{
+	char		reversed[CC_DECIMAL_MAX];
+	size_t		n = 0;
+	size_t		i;
+
+	do
+	{
+		reversed[n++] = (char) ('0' + v % 10);
+		v /= 10;
+	} while (v > 0);
+	for (i = 0; i < n; i++)
+		out[i] = reversed[n - 1 - i];
+	return n;
+}

@@ -80,5 +80,8 @@ extern cc_status cc_base64_decode(void *out, size_t out_cap, size_t *out_len,
 								  const char *text, size_t len) CC_CHECK_RESULT;
 /* Decimal without sign or leading zero, at most 2^63 - 1. */
 extern cc_status cc_decimal_parse(uint64_t *out, const char *text, size_t len) CC_CHECK_RESULT;
+/* Writes at most CC_DECIMAL_MAX characters, no terminator; returns how many. */
+#define CC_DECIMAL_MAX 20
+extern size_t cc_decimal_format(char *out, uint64_t v);
 
 #endif							/* CC_BYTES_H */

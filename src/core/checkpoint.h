@@ -20,7 +20,7 @@ typedef struct cc_note_signature
 	cc_slice	name;
 	uint32_t	id;
 	uint8_t		signature[CC_SIGNATURE_MAX];
-	size_t		len;
+	size_t		len;			/* 0: too long for any type checked here */
 } cc_note_signature;
 
 /* A parsed note; slices point into the text that was parsed. */
@@ -45,7 +45,11 @@ extern size_t cc_note_line(char out[CC_NOTE_LINE_MAX + 1], const char *name, uin
 						   const uint8_t *signature, size_t len);
 /* Strict: canonical base64, exactly three text lines, 1..16 signatures. */
 extern cc_status cc_checkpoint_parse(cc_checkpoint *c, const char *note, size_t len) CC_CHECK_RESULT;
-/* CC_OK if a line of this key verifies; CC_E_UNSIGNED if it has none. */
+/*
+ * CC_OK if the note has a line of this key and every such line verifies;
+ * CC_E_UNSIGNED if it has none.  A key that is not a witness's signs only
+ * for the origin of its own name.
+ */
 extern cc_status cc_checkpoint_check(const cc_checkpoint *c, const cc_vkey *k) CC_CHECK_RESULT;
 
 #endif							/* CC_CHECKPOINT_H */

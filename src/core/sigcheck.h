@@ -29,6 +29,11 @@ typedef struct cc_vkey
 
 /* Is it a name we use as origin: letters, digits, dot, slash, hyphen? */
 extern bool cc_origin_valid(const char *name, size_t len);
+/*
+ * Is it a key name or origin that a signed note may carry: valid UTF-8, no
+ * control character, no Unicode space, no plus sign, 1..CC_ORIGIN_MAX bytes?
+ */
+extern bool cc_name_valid(const char *name, size_t len);
 /* Key id of type, name and key (SHA-256 prefix, per type). */
 extern uint32_t cc_key_id(uint8_t type, const char *name,
 						  const uint8_t *key, size_t key_len);
@@ -36,6 +41,7 @@ extern uint32_t cc_key_id(uint8_t type, const char *name,
 extern cc_status cc_vkey_parse(cc_vkey *k, const char *text, size_t len) CC_CHECK_RESULT;
 /* Writes a NUL-terminated verifier key; out has CC_VERIFIER_KEY_MAX + 1. */
 extern void cc_vkey_format(char *out, const cc_vkey *k);
+/* CC_OK, CC_E_SIGNATURE, CC_E_KEY, CC_E_CRYPTO; CC_E_SPACE: note too long. */
 extern cc_status cc_signature_check(const cc_vkey *k, const void *message, size_t len,
 									const uint8_t *signature, size_t signature_len) CC_CHECK_RESULT;
 

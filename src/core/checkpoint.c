@@ -1,0 +1,223 @@
+/*
+ * checkpoint.c
+ *	  The signed tree head: C2SP tlog-checkpoint in a signed-note.
+ *
+ * The parser accepts what cc_checkpoint_text() and cc_note_line() write and
+ * notes with the lines of foreign keys; nothing else.
+ */
+#include "core/checkpoint.h"
+
+#include <string.h>
+
+#define CHECKPOINT_PREFIX 0x19
+#define ROOT_DIGITS CC_BASE64_SIZE(CC_DIGEST_SIZE)
+#define SIGNED_ID_SIZE 4
+
+/*
+ * Longest signature passed over: post-quantum ones take nearly 5000 bytes.
+ */
+#define FOREIGN_SIGNATURE_MAX 5120
+
+/* Em dash and space. */
+static const char line_start[] = "\xE2\x80\x94 ";
+
+size_t
+cc_checkpoint_text(char out[CC_CHECKPOINT_TEXT_MAX + 1], const char *origin,
+				   uint64_t size, const uint8_t root[CC_DIGEST_SIZE])
+{
+	size_t		n = strlen(origin);
+
+	out[0] = '\0';
+	if (n > CC_ORIGIN_MAX)
+		return 0;
+	memcpy(out, origin, n);
+	out[n++] = '\n';
+	n += cc_decimal_format(out + n, size);
+	out[n++] = '\n';
+	cc_base64_encode(out + n, root, CC_DIGEST_SIZE);
+	n += ROOT_DIGITS;
+	out[n++] = '\n';
+	out[n] = '\0';
+	return n;
+}
+
+void
+cc_checkpoint_digest(uint8_t out[CC_DIGEST_SIZE], const char *origin,
+					 uint64_t size, const uint8_t root[CC_DIGEST_SIZE])
+{
+	char		text[CC_CHECKPOINT_TEXT_MAX + 1];
+	size_t		len = cc_checkpoint_text(text, origin, size, root);
+
+	cc_digest_prefixed(out, CHECKPOINT_PREFIX, text, len);
+}
+
+size_t
+cc_note_line(char out[CC_NOTE_LINE_MAX + 1], const char *name, uint32_t id,
+			 const uint8_t *signature, size_t len)
+{
+	uint8_t		raw[SIGNED_ID_SIZE + CC_SIGNATURE_MAX];
+	size_t		name_len = strlen(name);
+	size_t		n = sizeof(line_start) - 1;
+
+	out[0] = '\0';
+	if (name_len > CC_ORIGIN_MAX || len > CC_SIGNATURE_MAX)
+		return 0;
+	memcpy(out, line_start, n);
+	memcpy(out + n, name, name_len);
+	n += name_len;
+	out[n++] = ' ';
+	cc_store_u32(raw, id);
+	memcpy(raw + SIGNED_ID_SIZE, signature, len);
+	cc_base64_encode(out + n, raw, SIGNED_ID_SIZE + len);
+	n += CC_BASE64_SIZE(SIGNED_ID_SIZE + len);
+	out[n++] = '\n';
+	out[n] = '\0';
+	return n;
+}
+
+/* The next line without its LF; fails if no LF follows. */
+static cc_slice
+read_line(cc_reader *r)
+{
+	const uint8_t *end = NULL;
+	cc_slice	line = {NULL, 0};
+
+	if (r->status == CC_OK && r->pos < r->len)
+		end = memchr(r->data + r->pos, '\n', r->len - r->pos);
+	if (end == NULL)
+		cc_reader_fail(r, CC_E_TRUNCATED);
+	else
+	{
+		line = cc_read_raw(r, (size_t) (end - (r->data + r->pos)));
+		(void) cc_read_u8(r);
+	}
+	return line;
+}
+
+static cc_status
+parse_text(cc_checkpoint *c, cc_reader *r)
+{
+	cc_slice	origin = read_line(r);
+	cc_slice	size = read_line(r);
+	cc_slice	root = read_line(r);
+	size_t		n;
+	cc_status	status;
+
+	if (r->status != CC_OK)
+		return r->status;
+	if (!cc_name_valid((const char *) origin.data, origin.len))
+		return CC_E_FORM;
+	memcpy(c->origin, origin.data, origin.len);
+	status = cc_decimal_parse(&c->size, (const char *) size.data, size.len);
+	if (status != CC_OK)
+		return status;
+	if (root.len != ROOT_DIGITS)
+		return CC_E_FORM;
+	status = cc_base64_decode(c->root, CC_DIGEST_SIZE, &n,
+							  (const char *) root.data, root.len);
+	return status == CC_OK && n == CC_DIGEST_SIZE ? CC_OK : CC_E_FORM;
+}
+
+/* The base64 part of a signature line. */
+static cc_status
+parse_signature(cc_note_signature *s, cc_slice digits)
+{
+	uint8_t		raw[SIGNED_ID_SIZE + FOREIGN_SIGNATURE_MAX];
+	size_t		len;
+	cc_status	status;
+
+	status = cc_base64_decode(raw, sizeof(raw), &len,
+							  (const char *) digits.data, digits.len);
+	if (status != CC_OK)
+		return status;
+	if (len <= SIGNED_ID_SIZE)
+		return CC_E_FORM;
+	s->id = cc_load_u32(raw);
+	len -= SIGNED_ID_SIZE;
+	s->len = len <= CC_SIGNATURE_MAX ? len : 0;
+	memcpy(s->signature, raw + SIGNED_ID_SIZE, s->len);
+	return CC_OK;
+}
+
+static cc_status
+parse_signature_line(cc_note_signature *s, cc_slice line)
+{
+	size_t		start = sizeof(line_start) - 1;
+	const uint8_t *space;
+
+	if (line.len <= start || memcmp(line.data, line_start, start) != 0)
+		return CC_E_FORM;
+	line.data += start;
+	line.len -= start;
+	space = memchr(line.data, ' ', line.len);
+	if (space == NULL)
+		return CC_E_FORM;
+	s->name.data = line.data;
+	s->name.len = (size_t) (space - line.data);
+	if (!cc_name_valid((const char *) s->name.data, s->name.len))
+		return CC_E_FORM;
+	line.data = space + 1;
+	line.len -= s->name.len + 1;
+	return parse_signature(s, line);
+}
+
+cc_status
+cc_checkpoint_parse(cc_checkpoint *c, const char *note, size_t len)
+{
+	cc_reader	r;
+	cc_status	status;
+
+	memset(c, 0, sizeof(*c));
+	cc_reader_init(&r, note, len);
+	status = parse_text(c, &r);
+	if (status != CC_OK)
+		return status;
+	c->text.data = r.data;
+	c->text.len = r.pos;
+	if (read_line(&r).len != 0)
+		return CC_E_FORM;
+	do
+	{
+		cc_slice	line = read_line(&r);
+
+		if (r.status != CC_OK)
+			return r.status;
+		if (c->nsignatures == CC_NOTE_SIGNATURES_MAX)
+			return CC_E_FORM;
+		status = parse_signature_line(&c->signatures[c->nsignatures], line);
+		if (status != CC_OK)
+			return status;
+		c->nsignatures++;
+	} while (r.pos < r.len);
+	return CC_OK;
+}
+
+/* Is the line of this key, by name and id? */
+static bool
+is_line_of(const cc_note_signature *s, const cc_vkey *k)
+{
+	return s->id == k->id && s->name.len == strlen(k->name) &&
+		memcmp(s->name.data, k->name, s->name.len) == 0;
+}
+
+cc_status
+cc_checkpoint_check(const cc_checkpoint *c, const cc_vkey *k)
+{
+	cc_status	status = CC_E_UNSIGNED;
+	int			i;
+
+	if (k->type != CC_SIG_COSIGNATURE && strcmp(c->origin, k->name) != 0)
+		return CC_E_UNSIGNED;
+	for (i = 0; i < c->nsignatures; i++)
+	{
+		const cc_note_signature *s = &c->signatures[i];
+
+		if (!is_line_of(s, k))
+			continue;
+		status = cc_signature_check(k, c->text.data, c->text.len,
+									s->signature, s->len);
+		if (status != CC_OK)
+			return status;
+	}
+	return status;
+}
