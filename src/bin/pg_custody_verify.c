@@ -344,8 +344,7 @@ note_trusted(const Verifier *v, const cc_checkpoint *c)
 
 	for (i = 0; i < v->nkeys; i++)
 	{
-		if (strcmp(v->keys[i].name, c->origin) == 0 &&
-			cc_checkpoint_check(c, &v->keys[i]) == CC_OK)
+		if (cc_checkpoint_check(c, &v->keys[i]) == CC_OK)
 			return true;
 	}
 	return false;

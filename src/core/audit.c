@@ -329,7 +329,7 @@ leaf_append(cc_audit *a, const void *leaf, size_t len,
 	a->in_record = false;
 	a->leaf_unreadable = false;
 	a->entry_faults = 0;
-	cc_frontier_init(&a->entry_tree);
+	a->entry_tree.size = 0;
 }
 
 void
@@ -417,6 +417,8 @@ key_learn(cc_audit *a, cc_slice body, cc_findings *f)
 							   event.verifier_key.len);
 	if (status != CC_OK)
 		return status;
+	if (key.type != CC_SIG_ED25519 && key.type != CC_SIG_ECDSA_P256)
+		return CC_E_KEY;
 	if (cc_audit_key_add(a, event.epoch, &key) != CC_OK)
 		cc_finding_add(f, CC_F_EPOCH_VIOLATION, a->leaf_index,
 					   entry_number(a), "a second key for epoch %" PRIu32, event.epoch);

@@ -1,0 +1,843 @@
+#!/usr/bin/env python3
+"""Recompute a ledger bundle from doc/format.md alone.
+
+Shares no code with src/core.  Python's standard library only: AES-128,
+Ed25519 and ECDSA P-256 are written out below, slow and plain.
+
+    recompute.py LEDGER VERIFIER_KEY...      recompute a ledger bundle
+    recompute.py --vectors [FILE]            recompute the pinned vectors
+
+Exit status: 0 all agree, 1 differences, 2 could not recompute.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+import os
+import re
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+VECTORS = os.path.join(HERE, '..', 'vectors', 'format-v1.json')
+FORMAT = os.path.join(HERE, '..', '..', 'doc', 'format.md')
+
+
+class Unreadable(Exception):
+    """Bytes that are not the one canonical form."""
+
+
+def H(data):
+    return hashlib.sha256(data).digest()
+
+
+# AES-128, one block (FIPS 197)
+
+def _sbox():
+    box = [0x63] * 256
+    p = q = 1
+    while True:
+        p ^= (p << 1) ^ (0x11B if p & 0x80 else 0)
+        p &= 0xFF
+        q ^= q << 1
+        q ^= q << 2
+        q ^= q << 4
+        q &= 0xFF
+        if q & 0x80:
+            q ^= 0x09
+        x = q
+        for s in (1, 2, 3, 4):
+            x ^= ((q << s) | (q >> (8 - s))) & 0xFF
+        box[p] = x ^ 0x63
+        if p == 1:
+            return box
+
+
+SBOX = _sbox()
+
+
+def _times2(x):
+    return ((x << 1) ^ (0x1B if x & 0x80 else 0)) & 0xFF
+
+
+def aes_schedule(key):
+    words = [list(key[i:i + 4]) for i in range(0, 16, 4)]
+    rcon = 1
+    for i in range(4, 44):
+        t = list(words[i - 1])
+        if i % 4 == 0:
+            t = [SBOX[b] for b in t[1:] + t[:1]]
+            t[0] ^= rcon
+            rcon = _times2(rcon)
+        words.append([a ^ b for a, b in zip(words[i - 4], t)])
+    return [sum(words[i:i + 4], []) for i in range(0, 44, 4)]
+
+
+def aes_block(schedule, block):
+    s = [a ^ b for a, b in zip(block, schedule[0])]
+    for rnd in range(1, 11):
+        s = [SBOX[s[(i + 4 * (i % 4)) % 16]] for i in range(16)]
+        if rnd < 10:
+            out = []
+            for c in range(0, 16, 4):
+                a = s[c:c + 4]
+                total = a[0] ^ a[1] ^ a[2] ^ a[3]
+                out += [a[i] ^ total ^ _times2(a[i] ^ a[(i + 1) % 4])
+                        for i in range(4)]
+            s = out
+        s = [a ^ b for a, b in zip(s, schedule[rnd])]
+    return bytes(s)
+
+
+class Salts:
+    def __init__(self, secret):
+        self.schedule = aes_schedule(secret)
+
+    def __call__(self, i):
+        return aes_block(self.schedule, i.to_bytes(16, 'big'))
+
+
+# Ed25519 verification (RFC 8032, section 6)
+
+P = 2 ** 255 - 19
+L = 2 ** 252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+
+
+def _ed_add(p, q):
+    a = (p[1] - p[0]) * (q[1] - q[0]) % P
+    b = (p[1] + p[0]) * (q[1] + q[0]) % P
+    c = 2 * p[3] * q[3] * D % P
+    d = 2 * p[2] * q[2] % P
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return (e * f % P, g * h % P, f * g % P, e * h % P)
+
+
+def _ed_mul(s, p):
+    q = (0, 1, 1, 0)
+    while s > 0:
+        if s & 1:
+            q = _ed_add(q, p)
+        p = _ed_add(p, p)
+        s >>= 1
+    return q
+
+
+def _ed_x(y, sign):
+    if y >= P:
+        return None
+    x2 = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    if x2 == 0:
+        return None if sign else 0
+    x = pow(x2, (P + 3) // 8, P)
+    if (x * x - x2) % P != 0:
+        x = x * pow(2, (P - 1) // 4, P) % P
+    if (x * x - x2) % P != 0:
+        return None
+    return P - x if (x & 1) != sign else x
+
+
+ED_Y = 4 * pow(5, P - 2, P) % P
+ED_X = _ed_x(ED_Y, 0)
+ED_G = (ED_X, ED_Y, 1, ED_X * ED_Y % P)
+
+
+def _ed_point(data):
+    n = int.from_bytes(data, 'little')
+    y = n & ((1 << 255) - 1)
+    x = _ed_x(y, n >> 255)
+    return None if x is None else (x, y, 1, x * y % P)
+
+
+def ed25519_check(public, message, signature):
+    if len(public) != 32 or len(signature) != 64:
+        return False
+    a, r = _ed_point(public), _ed_point(signature[:32])
+    s = int.from_bytes(signature[32:], 'little')
+    if a is None or r is None or s >= L:
+        return False
+    h = hashlib.sha512(signature[:32] + public + message).digest()
+    left = _ed_mul(s, ED_G)
+    right = _ed_add(r, _ed_mul(int.from_bytes(h, 'little') % L, a))
+    return ((left[0] * right[2] - right[0] * left[2]) % P == 0 and
+            (left[1] * right[2] - right[1] * left[2]) % P == 0)
+
+
+# ECDSA over P-256 with SHA-256 (FIPS 186-4)
+
+EP = 2 ** 256 - 2 ** 224 + 2 ** 192 + 2 ** 96 - 1
+EN = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+EB = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+EG = (0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
+      0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5)
+SPKI_P256 = bytes.fromhex(
+    '3059301306072a8648ce3d020106082a8648ce3d03010703420004')
+
+
+def _ec_add(p, q):
+    if p is None or q is None:
+        return q if p is None else p
+    if p[0] == q[0]:
+        if (p[1] + q[1]) % EP == 0:
+            return None
+        m = 3 * (p[0] * p[0] - 1) * pow(2 * p[1], EP - 2, EP)
+    else:
+        m = (q[1] - p[1]) * pow(q[0] - p[0], EP - 2, EP)
+    x = (m * m - p[0] - q[0]) % EP
+    return (x, (m * (p[0] - x) - p[1]) % EP)
+
+
+def _ec_mul(s, p):
+    q = None
+    while s > 0:
+        if s & 1:
+            q = _ec_add(q, p)
+        p = _ec_add(p, p)
+        s >>= 1
+    return q
+
+
+def _der_pair(data):
+    """The two integers of a DER SEQUENCE, or None."""
+    out = []
+    if len(data) < 8 or data[0] != 0x30 or data[1] != len(data) - 2:
+        return None
+    i = 2
+    for _ in range(2):
+        if i + 2 > len(data) or data[i] != 0x02:
+            return None
+        n = data[i + 1]
+        if i + 2 + n > len(data):
+            return None
+        out.append(int.from_bytes(data[i + 2:i + 2 + n], 'big'))
+        i += 2 + n
+    return out if i == len(data) else None
+
+
+def ecdsa_check(spki, message, signature):
+    pair = _der_pair(signature)
+    if pair is None or not spki.startswith(SPKI_P256) or len(spki) != 91:
+        return False
+    r, s = pair
+    q = (int.from_bytes(spki[27:59], 'big'), int.from_bytes(spki[59:], 'big'))
+    if not (0 < r < EN and 0 < s < EN):
+        return False
+    if (q[1] ** 2 - q[0] ** 3 + 3 * q[0] - EB) % EP != 0:
+        return False
+    w = pow(s, EN - 2, EN)
+    e = int.from_bytes(H(message), 'big')
+    point = _ec_add(_ec_mul(e * w % EN, EG), _ec_mul(r * w % EN, q))
+    return point is not None and point[0] % EN == r
+
+
+# Section 1: notation
+
+class Reader:
+    def __init__(self, data):
+        self.data = data
+        self.pos = 0
+
+    def raw(self, n):
+        if n > len(self.data) - self.pos:
+            raise Unreadable('ends too early')
+        self.pos += n
+        return self.data[self.pos - n:self.pos]
+
+    def uint(self, n):
+        return int.from_bytes(self.raw(n), 'big')
+
+    def i64(self):
+        return int.from_bytes(self.raw(8), 'big', signed=True)
+
+    def varint(self):
+        value = shift = 0
+        for i in range(10):
+            b = self.uint(1)
+            value |= (b & 0x7F) << shift
+            shift += 7
+            if b < 0x80:
+                if (b == 0 and i > 0) or value >= 1 << 64:
+                    break
+                return value
+        raise Unreadable('varint is not the shortest')
+
+    def bytes(self):
+        return self.raw(self.varint())
+
+    def end(self):
+        if self.pos != len(self.data):
+            raise Unreadable('bytes left over')
+
+
+def u16(n):
+    return n.to_bytes(2, 'big')
+
+
+def u32(n):
+    return n.to_bytes(4, 'big')
+
+
+def u64(n):
+    return n.to_bytes(8, 'big')
+
+
+# Section 2: the trees
+
+def leaf_hash(leaf):
+    return H(b'\0' + leaf)
+
+
+class Tree:
+    """A stack of perfect subtrees, as (number of leaves, hash)."""
+
+    def __init__(self):
+        self.stack = []
+        self.size = 0
+
+    def append(self, leaf):
+        self.size += 1
+        self.stack.append((1, leaf_hash(leaf)))
+        while len(self.stack) > 1 and self.stack[-1][0] == self.stack[-2][0]:
+            n, right = self.stack.pop()
+            m, left = self.stack.pop()
+            self.stack.append((n + m, H(b'\1' + left + right)))
+
+    def root(self):
+        if not self.stack:
+            return H(b'')
+        root = self.stack[-1][1]
+        for _, left in reversed(self.stack[:-1]):
+            root = H(b'\1' + left + root)
+        return root
+
+
+# Section 3: values and commitments
+
+class Value:
+    """A stored value (section 4.1) and its image (section 3.2)."""
+
+    def __init__(self, length, data=None, digest=None):
+        self.length = length
+        if length is None:
+            self.image = b'\0'
+        elif length <= 1024:
+            self.image = b'\1' + u32(length) + data
+        else:
+            if digest is None:
+                digest = H(b'\x18' + data)
+            self.image = b'\2' + u64(length) + digest
+
+    @staticmethod
+    def read(r):
+        code = r.varint()
+        if code == 0:
+            return Value(None)
+        if code == 1:
+            length = r.varint()
+            if length <= 1024:
+                raise Unreadable('reference to a short value')
+            return Value(length, digest=r.raw(32))
+        return Value(code - 2, data=r.raw(code - 2))
+
+
+def column_commitment(salt, position, value):
+    return H(b'\x10' + salt + u16(position) + value.image)
+
+
+def row_commitment(commitments):
+    return H(b'\x11' + u16(len(commitments)) + b''.join(commitments))
+
+
+def key_image(values):
+    return u16(len(values)) + b''.join(v.image for v in values)
+
+
+def key_commitment(salt, values):
+    return H(b'\x12' + salt + key_image(values))
+
+
+def overwritten_commitment(salt, row_digest):
+    return H(b'\x13' + salt + row_digest)
+
+
+def row_digest(values):
+    return H(b'\x14' + u16(len(values)) + b''.join(v.image for v in values))
+
+
+def lookup_key(relation, values):
+    digest = H(b'\x15' + u32(relation) + key_image(values))
+    return int.from_bytes(digest[:8], 'big', signed=True)
+
+
+def lookup_subject(value):
+    return int.from_bytes(H(b'\x16' + value.image)[:8], 'big', signed=True)
+
+
+# Section 4: entries
+
+KINDS = {1: 'baseline', 2: 'insert', 3: 'update', 4: 'delete',
+         5: 'truncate', 16: 'protect', 17: 'unprotect', 18: 'schema',
+         19: 'key', 20: 'erasure', 21: 'disclosure', 22: 'incarnation',
+         23: 'environment', 24: 'detach'}
+HAS_ROW = ('baseline', 'insert', 'update')
+HAS_OVERWRITTEN = ('update', 'delete')
+ROW_LEVEL = HAS_ROW + ('delete',)
+
+# Bodies of the other kinds: a number of bytes (an integer, or raw), or 't'.
+BODIES = {'truncate': (8,), 'detach': (8,), 'protect': 'tttt' + '8',
+          'unprotect': 'ttt', 'key': '4t', 'erasure': '4ttttt',
+          'disclosure': 'tt' + 'd', 'incarnation': '4tt8dt',
+          'environment': 'ttt'}
+
+
+class Schema:
+    def __init__(self, data):
+        r = Reader(data)
+        self.names = [r.bytes() for _ in range(5)]
+        self.key_kind = r.uint(1)
+        self.keys = [r.uint(2) for _ in range(r.uint(2))]
+        self.subject = r.uint(2)
+        self.n = r.uint(2)
+        self.columns = [self.column(r) for _ in range(self.n)]
+        r.end()
+        if self.key_kind not in (1, 2):
+            raise Unreadable('key kind')
+        if (self.key_kind == 2) != (not self.keys):
+            raise Unreadable('key columns do not fit the key kind')
+        if any(p >= self.n for p in self.keys):
+            raise Unreadable('key position')
+        if self.subject != 0xFFFF and self.subject >= self.n:
+            raise Unreadable('subject position')
+        if not self.keys:
+            self.keys = list(range(self.n))
+
+    @staticmethod
+    def column(r):
+        name, kind, flags = r.bytes(), r.bytes(), r.uint(1)
+        if flags > 3:
+            raise Unreadable('column flags')
+        return name, kind, flags, Value.read(r) if flags & 2 else None
+
+
+class Entry:
+    def __init__(self, committed):
+        r = Reader(committed)
+        code, self.flags = r.uint(1), r.uint(1)
+        if code not in KINDS:
+            raise Unreadable('entry kind')
+        self.kind = KINDS[code]
+        self.relation, self.version = r.uint(4), r.uint(4)
+        self.key_changed = bool(self.flags & 1)
+        allowed = {'update': 1, 'insert': 2}.get(self.kind, 0)
+        if self.flags & ~allowed:
+            raise Unreadable('entry flags')
+        if self.kind in ROW_LEVEL:
+            self.read_commitments(r)
+        else:
+            self.body = committed[r.pos:]
+            self.read_body(r)
+        r.end()
+
+    def read_commitments(self, r):
+        self.key = r.raw(32)
+        self.row = r.raw(32) if self.kind in HAS_ROW else None
+        over = self.kind in HAS_OVERWRITTEN
+        self.overwritten = r.raw(32) if over else None
+        self.old_key = r.raw(32) if self.key_changed else None
+
+    def read_body(self, r):
+        if self.kind == 'schema':
+            self.schema = Schema(self.body)
+            r.raw(len(self.body))
+            return
+        self.fields = []
+        for what in BODIES[self.kind]:
+            if what == 't':
+                self.fields.append(r.bytes())
+            elif what == 'd':
+                self.fields.append(r.raw(32))
+            else:
+                self.fields.append(r.uint(int(what)))
+
+
+class Private:
+    """Commitments recomputed from a private part; None where withheld."""
+
+    def __init__(self, entry, schema, data):
+        self.key = self.row = self.old_key = self.overwritten = None
+        r = Reader(data)
+        self.form = r.uint(1)
+        if self.form == 1:
+            self.whole(r, entry, schema)
+        elif self.form == 2:
+            self.redacted(r, entry, schema)
+        elif self.form != 0:
+            raise Unreadable('form of a private part')
+        r.end()
+
+    def whole(self, r, entry, schema):
+        self.salts = salts = Salts(r.raw(16))
+        if entry.kind in HAS_ROW:
+            self.values = [Value.read(r) for _ in range(schema.n)]
+            self.key_values = [self.values[p] for p in schema.keys]
+            self.row = row_commitment(
+                [column_commitment(salts(3 + p), p, v)
+                 for p, v in enumerate(self.values)])
+        else:
+            self.key_values = [Value.read(r) for _ in schema.keys]
+        self.key = key_commitment(salts(0), self.key_values)
+        if entry.key_changed:
+            self.old_key_values = [Value.read(r) for _ in schema.keys]
+            self.old_key = key_commitment(salts(2), self.old_key_values)
+
+    @staticmethod
+    def item_salt(r):
+        state = r.uint(1)
+        if state > 1:
+            raise Unreadable('state of a redacted item')
+        return r.raw(16) if state else None
+
+    def redacted_key(self, r, schema):
+        salt = self.item_salt(r)
+        if salt is None:
+            return None
+        return key_commitment(salt, [Value.read(r) for _ in schema.keys])
+
+    def redacted(self, r, entry, schema):
+        self.key = self.redacted_key(r, schema)
+        if entry.overwritten is not None:
+            salt = self.item_salt(r)
+            if salt is not None:
+                self.overwritten = overwritten_commitment(salt, r.raw(32))
+        if entry.key_changed:
+            self.old_key = self.redacted_key(r, schema)
+        if entry.row is not None:
+            commitments = []
+            for p in range(schema.n):
+                salt = self.item_salt(r)
+                commitments.append(
+                    r.raw(32) if salt is None else
+                    column_commitment(salt, p, Value.read(r)))
+            self.row = row_commitment(commitments)
+
+
+# Section 5: leaves of the log
+
+NUMBERS = {1: 4, 2: 8, 3: 8, 4: 8, 5: 8, 6: 8, 14: 8, 15: 32}
+REQUIRED = (1, 2, 3, 4, 5, 6, 7, 8, 9, 14, 15)
+
+
+class Record:
+    def __init__(self, leaf):
+        r = Reader(leaf)
+        if r.raw(2) != b'\1\1':
+            raise Unreadable('not a transaction record of version 1')
+        self.fields = {}
+        last = -1
+        while r.pos < len(leaf):
+            tag, value = r.uint(1), r.bytes()
+            if tag <= last:
+                raise Unreadable('tags do not ascend')
+            if (tag > 19 and tag < 128) or tag == 0:
+                raise Unreadable('unlisted tag')
+            if tag in NUMBERS and len(value) != NUMBERS[tag]:
+                raise Unreadable('length of tag %d' % tag)
+            if not value and tag not in REQUIRED and tag < 128:
+                raise Unreadable('an empty field is written')
+            self.fields[tag] = value
+            last = tag
+        for tag in REQUIRED:
+            if tag not in self.fields:
+                raise Unreadable('tag %d is missing' % tag)
+        self.commit_number = int.from_bytes(self.fields[3], 'big')
+        self.entry_count = int.from_bytes(self.fields[14], 'big')
+        self.root = self.fields[15]
+
+
+class Block:
+    def __init__(self, leaf):
+        r = Reader(leaf)
+        if r.raw(2) != b'\2\1':
+            raise Unreadable('not a block header of version 1')
+        self.number, self.first, self.leaves = r.uint(8), r.uint(8), r.uint(4)
+        self.epoch, self.incarnation = r.uint(4), r.uint(4)
+        self.time = r.i64()
+        self.previous, self.environment = r.raw(32), r.raw(32)
+        self.origin = r.bytes().decode('ascii', 'replace')
+        self.snapshot = r.bytes()
+        r.end()
+        if not origin_valid(self.origin):
+            raise Unreadable('origin')
+
+
+# Section 6: checkpoints
+
+def origin_valid(name):
+    return (re.fullmatch('[A-Za-z0-9./-]{1,255}', name) is not None and
+            name[0] != '/' and name[-1] != '/')
+
+
+def b64(text):
+    """Canonical padded base64."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise Unreadable('base64')
+    if base64.b64encode(data).decode() != text:
+        raise Unreadable('base64 is not canonical')
+    return data
+
+
+class Key:
+    def __init__(self, text):
+        try:
+            self.name, hexid, rest = text.split('+', 2)
+        except ValueError:
+            raise Unreadable('verifier key')
+        data = b64(rest)
+        if not data or not origin_valid(self.name):
+            raise Unreadable('verifier key')
+        self.type, self.key = data[0], data[1:]
+        seed = self.key if self.type == 2 else (
+            self.name.encode() + b'\n' + data)
+        self.id = H(seed)[:4]
+        if self.id.hex() != hexid:
+            raise Unreadable('key id')
+
+    def same(self, other):
+        return (self.name, self.type, self.key) == (
+            other.name, other.type, other.key)
+
+    def check(self, message, signature):
+        if self.type == 1:
+            return ed25519_check(self.key, message, signature)
+        if self.type == 2:
+            return ecdsa_check(self.key, message, signature)
+        return False
+
+
+def checkpoint_text(origin, size, root):
+    return ('%s\n%d\n%s\n' % (
+        origin, size, base64.b64encode(root).decode())).encode()
+
+
+def checkpoint_digest(text):
+    return H(b'\x19' + text)
+
+
+class Note:
+    def __init__(self, data):
+        try:
+            text, lines = data.decode().split('\n\n', 1)
+            self.origin, size, root = text.split('\n')
+        except ValueError:
+            raise Unreadable('checkpoint')
+        if not re.fullmatch('0|[1-9][0-9]*', size):
+            raise Unreadable('size of a checkpoint')
+        self.size, self.root = int(size), b64(root)
+        self.text = (text + '\n').encode()
+        if len(self.root) != 32 or not lines.endswith('\n'):
+            raise Unreadable('checkpoint')
+        self.signatures = []
+        for line in lines[:-1].split('\n'):
+            match = re.fullmatch('\u2014 ([^ +]+) ([A-Za-z0-9+/=]+)', line)
+            data = b64(match.group(2)) if match else b''
+            if len(data) < 5:
+                raise Unreadable('signature line')
+            self.signatures.append((match.group(1), data[:4], data[4:]))
+
+    def signed_by(self, key):
+        return any(name == key.name and keyid == key.id and
+                   key.check(self.text, signature)
+                   for name, keyid, signature in self.signatures)
+
+
+# The whole ledger
+
+class Ledger:
+    def __init__(self, trusted):
+        self.trusted = trusted
+        self.differences = []
+        self.log = Tree()
+        self.schemas = {}
+        self.keys = {}
+        self.block = None
+        self.record = None
+        self.tree = Tree()
+        self.digest = bytes(32)
+        self.blocks = self.entries = self.checkpoints = 0
+        self.epoch = self.incarnation = 0
+        self.origin = None
+
+    def differ(self, what):
+        self.differences.append('leaf %d: %s' % (self.log.size - 1, what))
+
+    def agree(self, got, want, what):
+        if got != want:
+            self.differ('%s: recomputed %s, stated %s' % (what, got, want))
+
+    def leaf(self, leaf):
+        self.end_leaf()
+        self.log.append(leaf)
+        self.tree = Tree()
+        try:
+            if leaf[:1] == b'\2':
+                self.begin_block(Block(leaf))
+            else:
+                self.begin_record(Record(leaf))
+        except Unreadable as e:
+            self.differ('unreadable leaf: %s' % e)
+
+    def begin_block(self, b):
+        if self.block is not None:
+            self.differ('a block begins inside another')
+        self.agree(self.blocks, b.number, 'block number')
+        self.agree(self.log.size - 1, b.first, 'first leaf')
+        self.agree(self.digest.hex(), b.previous.hex(), 'checkpoint before')
+        if b.epoch < self.epoch or b.incarnation < self.incarnation:
+            self.differ('epoch or incarnation goes back')
+        if (self.origin not in (None, b.origin) and
+                b.incarnation <= self.incarnation):
+            self.differ('origin changes within an incarnation')
+        self.epoch, self.incarnation = b.epoch, b.incarnation
+        self.origin = b.origin
+        self.block = b
+        self.commit_number = -1
+        self.blocks += 1
+
+    def begin_record(self, record):
+        self.record = record
+        if self.block is None:
+            self.differ('a transaction record outside of a block')
+            return
+        if record.commit_number <= self.commit_number:
+            self.differ('commit numbers do not ascend')
+        self.commit_number = record.commit_number
+
+    def end_leaf(self):
+        if self.record is not None:
+            self.agree(self.tree.size, self.record.entry_count, 'entry count')
+            self.agree(self.tree.root().hex(), self.record.root.hex(),
+                       'root over the entries')
+        elif self.tree.size > 0:
+            self.differ('entries without a transaction record')
+        self.record = None
+        self.tree = Tree()
+
+    def entry(self, committed, private):
+        number = self.tree.size
+        self.tree.append(committed)
+        self.entries += 1
+        try:
+            e = Entry(committed)
+            if e.kind in ROW_LEVEL:
+                self.row_entry(number, e, private)
+            elif private:
+                self.differ('entry %d: has a private part' % number)
+            if e.kind == 'schema':
+                self.schemas[e.relation, e.version] = e.schema
+            elif e.kind == 'key':
+                self.learn_key(e.fields[0], Key(e.fields[1].decode()))
+        except Unreadable as e:
+            self.differ('entry %d: %s' % (number, e))
+
+    def learn_key(self, epoch, key):
+        known = self.keys.setdefault(epoch, [])
+        if any(k.type == key.type and k.key != key.key for k in known):
+            self.differ('a second key for epoch %d' % epoch)
+        if not any(key.same(t) for t in self.trusted):
+            self.differ('the key of epoch %d is not trusted' % epoch)
+        known.append(key)
+
+    def row_entry(self, number, e, private):
+        schema = self.schemas.get((e.relation, e.version))
+        if schema is None:
+            self.differ('entry %d: schema version not seen' % number)
+            return
+        p = Private(e, schema, private)
+        for name in ('key', 'row', 'old_key', 'overwritten'):
+            got, want = getattr(p, name), getattr(e, name)
+            if got is not None and got != want:
+                self.differ('entry %d: %s commitment' % (number, name))
+
+    def checkpoint(self, data):
+        self.end_leaf()
+        self.checkpoints += 1
+        b, self.block = self.block, None
+        if b is None:
+            self.differ('a checkpoint without a block')
+            return
+        self.agree(self.log.size - (b.first), b.leaves, 'leaves of the block')
+        text = checkpoint_text(b.origin, self.log.size, self.log.root())
+        self.digest = checkpoint_digest(text)
+        try:
+            note = Note(data)
+        except (Unreadable, UnicodeDecodeError) as e:
+            self.differ('unreadable checkpoint: %s' % e)
+            return
+        self.agree(text, note.text, 'checkpoint')
+        if not any(note.signed_by(k) for k in self.keys.get(b.epoch, [])
+                   if k.name == b.origin):
+            self.differ('no signature of epoch %d' % b.epoch)
+
+    def end(self):
+        self.end_leaf()
+        if self.block is not None:
+            self.differ('the last block has no checkpoint')
+
+
+def recompute(lines, trusted):
+    ledger = Ledger(trusted)
+    if next(lines, None) != 'custody-ledger v1\n':
+        raise Unreadable('not a ledger bundle of version 1')
+    for number, line in enumerate(lines, 2):
+        word = line[:-1].split(' ')
+        if not line.endswith('\n'):
+            raise Unreadable('line %d has no end' % number)
+        if word[0] == 'leaf' and len(word) == 2:
+            ledger.leaf(b64(word[1]))
+        elif word[0] == 'entry' and len(word) == 3:
+            private = b'' if word[2] == '-' else b64(word[2])
+            ledger.entry(b64(word[1]), private)
+        elif word[0] == 'checkpoint' and len(word) == 2:
+            ledger.checkpoint(b64(word[1]))
+        else:
+            raise Unreadable('line %d is no line of a bundle' % number)
+    ledger.end()
+    return ledger
+
+
+def summary(ledger):
+    for text in ledger.differences:
+        print('difference: ' + text)
+    if ledger.differences:
+        print('recomputed %d leaves: %d differences' % (
+            ledger.log.size, len(ledger.differences)))
+        return 1
+    print('recomputed %d leaves, %d entries, %d checkpoints: all agree' % (
+        ledger.log.size, ledger.entries, ledger.checkpoints))
+    return 0
+
+
+def main_ledger(name, keys):
+    trusted = [Key(k) for k in keys]
+    if name == '-':
+        return summary(recompute(iter(sys.stdin), trusted))
+    with open(name, encoding='ascii', newline='') as f:
+        return summary(recompute(iter(f), trusted))
+
+
+def main(args):
+    try:
+        if args and args[0] == '--vectors' and len(args) <= 2:
+            return main_vectors(args[1] if len(args) > 1 else VECTORS)
+        if len(args) >= 2 and not args[0].startswith('--'):
+            return main_ledger(args[0], args[1:])
+        sys.stderr.write(__doc__)
+    except (OSError, Unreadable, UnicodeDecodeError) as e:
+        sys.stderr.write('recompute.py: %s\n' % e)
+    return 2
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
