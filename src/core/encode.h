@@ -25,8 +25,7 @@ typedef enum cc_value_form
 {
 	CC_VALUE_NULL = 0,
 	CC_VALUE_SHORT = 1,
-	CC_VALUE_LONG = 2			/* bytes at hand, and their digest */
-	,
+	CC_VALUE_LONG = 2,			/* bytes at hand, and their digest */
 	CC_VALUE_REFERENCE = 3		/* long, only length and digest at hand */
 } cc_value_form;
 
@@ -174,7 +173,10 @@ extern uint16_t cc_schema_key_count(const cc_schema *s);
 /* Positions for cc_key_commit: key_positions, or NULL for the whole row. */
 extern const uint16_t *cc_schema_key_positions(const cc_schema *s);
 
-/* Opened private part of a row-level entry (forms 0 and 1). */
+/*
+ * Opened private part of a row-level entry.  Of a redacted one only the form
+ * is kept; its bytes have been checked to be canonical.
+ */
 typedef struct cc_private
 {
 	uint8_t		form;
@@ -189,6 +191,7 @@ typedef struct cc_private
 
 /* How many values the private part of e holds under s. */
 extern uint16_t cc_private_value_count(const cc_entry *e, const cc_schema *s);
+/* After a failure p reads erased and holds no value. */
 extern cc_status cc_private_decode(cc_private *p, const cc_entry *e,
 								   const cc_schema *s,
 								   const void *data, size_t len) CC_CHECK_RESULT;
