@@ -232,7 +232,9 @@ cc_write_block(cc_writer *w, const cc_block *b)
 static bool
 block_valid(const cc_block *b)
 {
-	return b->leaves > 0 && b->first_leaf <= (uint64_t) INT64_MAX - b->leaves &&
+	uint64_t	most = (uint64_t) INT64_MAX - b->leaves;
+
+	return b->leaves > 0 && b->first_leaf <= most &&
 		cc_origin_valid((const char *) b->origin.data, b->origin.len);
 }
 

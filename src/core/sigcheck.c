@@ -226,7 +226,7 @@ format_cosigned_header(char text[COSIGNED_HEADER_MAX], uint64_t time)
 	return n;
 }
 
-/* C2SP tlog-cosignature: the signature is u64 time and an Ed25519 signature. */
+/* C2SP tlog-cosignature: a signature is u64 time and an Ed25519 signature. */
 static cc_status
 check_cosignature(EVP_PKEY *pkey, const void *message, size_t len,
 				  const uint8_t *signature, size_t signature_len)
