@@ -6,7 +6,7 @@ COPY (
            md5((i / 20)::text)::uuid,
            (ARRAY['718-7', '2345-7', '2160-0', '2951-2', '2823-3', '6690-2'])[1 + i % 6],
            (ARRAY['Hemoglobin', 'Glucose', 'Creatinine', 'Sodium', 'Potassium', 'Leukocytes'])[1 + i % 6],
-           CASE WHEN i % 23 <> 0 THEN round((i * 7919 % 20011) / 100.0, 2) END,
+           CASE WHEN i % 23 <> 0 THEN round((i::bigint * 7919 % 20011) / 100.0, 2) END,
            (ARRAY['g/dL', 'mg/dL', 'mg/dL', 'mmol/L', 'mmol/L', '10*3/uL'])[1 + i % 6],
            CASE WHEN i % 17 = 0 THEN 'amended' ELSE 'final' END,
            timestamptz '2026-01-01 00:00:00+00' + i * interval '1.37 s',
