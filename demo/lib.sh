@@ -38,6 +38,7 @@ verdict()
 }
 
 ok() { passed=$((passed + 1)); verdict ok "$@"; }
+did() { verdict - "$@"; }		# a thing done, not a claim checked
 fail() { failed=$((failed + 1)); verdict FAILED "$@"; }
 remark() { fold -s -w $((width - 12)) <<<"$*" | sed 's/^/          /' >&3; }
 
