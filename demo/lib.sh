@@ -100,7 +100,7 @@ show()
 {
 	local severity code relation key leaf message detail
 	IFS=$'\x1f' read -r severity code relation key leaf message detail <<<"${1//$'\t'/$'\x1f'}"
-	remark "> ${relation:-ledger}${key:+ $key}${leaf:+, log entry $leaf}: $message${detail:+ ($detail)}"
+	remark "> ${relation:-ledger}${key:+ $key}${leaf:+, log record $leaf}: $message${detail:+ ($detail)}"
 }
 
 # expect_row FILE RELATION KEY TEXT: exactly that row is accused.
