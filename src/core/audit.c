@@ -226,9 +226,6 @@ header_check_chain(cc_audit *a, const cc_block *h, cc_findings *f)
 	else if (known && !cc_equal(h->previous, previous, CC_DIGEST_SIZE))
 		cc_finding_add(f, CC_F_BLOCK_CHAIN, a->leaf_index, NO_ENTRY,
 					   "block %" PRIu64 " does not name the checkpoint before it", h->number);
-	else if (h->leaves == 0)
-		cc_finding_add(f, CC_F_BLOCK_CHAIN, a->leaf_index, NO_ENTRY,
-					   "block %" PRIu64 " says it has no leaves", h->number);
 }
 
 /* What the header says of the signer, against the last signed block. */
@@ -741,6 +738,29 @@ row_private_check(cc_audit *a, const cc_entry *e, const cc_schema *schema,
 	return true;
 }
 
+/* An entry that cannot be opened; the first one of a version is reported. */
+static void
+report_unknown(cc_audit *a, const cc_entry *e, cc_findings *f)
+{
+	uint64_t	name = (uint64_t) e->relation << 32 | e->version;
+	int			i;
+
+	a->entry_faults++;
+	for (i = 0; i < a->nunknown; i++)
+	{
+		if (a->unknown[i] == name)
+		{
+			a->unopened++;
+			return;
+		}
+	}
+	if (a->nunknown < CC_AUDIT_UNKNOWN)
+		a->unknown[a->nunknown++] = name;
+	cc_finding_add(f, CC_F_SCHEMA_UNKNOWN, a->leaf_index, entry_number(a),
+				   "version %" PRIu32 " of relation %" PRIu32 " is not defined before this entry",
+				   e->version, e->relation);
+}
+
 bool
 cc_audit_private(cc_audit *a, const cc_entry *e, const cc_schema *schema,
 				 cc_private *p, const void *data, size_t len, cc_findings *f)
@@ -756,10 +776,7 @@ cc_audit_private(cc_audit *a, const cc_entry *e, const cc_schema *schema,
 	}
 	if (schema == NULL)
 	{
-		a->entry_faults++;
-		cc_finding_add(f, CC_F_SCHEMA_UNKNOWN, a->leaf_index, entry_number(a),
-					   "version %" PRIu32 " of relation %" PRIu32 " is not defined before this entry",
-					   e->version, e->relation);
+		report_unknown(a, e, f);
 		return false;
 	}
 	return row_private_check(a, e, schema, p, data, len, f);
@@ -915,6 +932,10 @@ cc_audit_end(cc_audit *a, cc_findings *f)
 {
 	if (a->in_block)
 		cc_audit_checkpoint(a, NULL, 0, false, f);
+	if (a->unopened > 0)
+		cc_finding_add(f, CC_F_SCHEMA_UNKNOWN, a->leaf_index, NO_ENTRY,
+					   "%" PRIu64 " more entries could not be opened for want of their schema version",
+					   a->unopened);
 	if (a->unconfirmed > 0)
 		cc_finding_add(f, CC_F_CHECKPOINT_MISMATCH, a->leaf_index, NO_ENTRY,
 					   "the roots of %" PRIu64 " more checkpoints could not be confirmed, being of the tree with that fault in it",

@@ -20,7 +20,8 @@
  * first signed checkpoint that is not the recomputed tree's the engine is
  * "diverged": it then holds later headers against the checkpoints as signed,
  * only counts the checkpoints whose root it cannot confirm, and reports that
- * count at the end.  A caller that has the hashes stored continues with
+ * count at the end, as it does for entries of a schema version that is
+ * missing.  A caller that has the hashes stored continues with
  * cc_audit_resume instead and keeps the full check.  Values a header states
  * become the measure for later headers only with a good signature.
  */
@@ -77,6 +78,8 @@ extern void cc_finding_add(cc_findings *f, cc_finding_code code,
 
 /* Keys announced but not yet replaced; more than ever wait at a time. */
 #define CC_AUDIT_KEYS 8
+/* Undefined schema versions remembered so as to report each once. */
+#define CC_AUDIT_UNKNOWN 8
 
 typedef struct cc_audit_key
 {
@@ -107,6 +110,9 @@ typedef struct cc_audit
 	int			nkeys;
 	int			oldest_key;		/* replaced when keys is full */
 	cc_audit_key keys[CC_AUDIT_KEYS];
+	int			nunknown;		/* schema versions reported as unknown */
+	uint64_t	unknown[CC_AUDIT_UNKNOWN];
+	uint64_t	unopened;		/* more entries of those versions */
 	bool		resumed;		/* no header seen since a cold resume */
 	bool		diverged;		/* the signed tree is not the recomputed one */
 	uint64_t	unconfirmed;	/* checkpoints passed over while diverged */

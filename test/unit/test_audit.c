@@ -1,0 +1,718 @@
+/*
+ * test_audit.c
+ *	  The verification engine on a clean ledger and on every way to cheat.
+ */
+#include <inttypes.h>
+
+#include "ledger.h"
+#include "tap.h"
+
+#define ANY_LEAF UINT64_MAX
+#define FINDINGS_MAX 4096
+
+/* All findings of one run. */
+typedef struct outcome
+{
+	cc_audit	audit;
+	int			n;
+	cc_finding	items[FINDINGS_MAX];
+} outcome;
+
+static ledger base;
+
+static void
+collect(outcome *o, cc_findings *f)
+{
+	int			i;
+
+	for (i = 0; i < f->n && o->n < FINDINGS_MAX; i++)
+		o->items[o->n++] = f->items[i];
+	f->n = 0;
+}
+
+/* The one schema version of the test ledger, decoded from its entry. */
+typedef struct decoded_schema
+{
+	bool		known;
+	uint8_t		bytes[512];
+	uint16_t	positions[LEDGER_COLUMNS];
+	cc_column	columns[LEDGER_COLUMNS];
+	cc_schema	schema;
+} decoded_schema;
+
+static void
+learn_schema(decoded_schema *d, const cc_entry *e)
+{
+	if (e->kind != CC_KIND_SCHEMA || e->body.len > sizeof(d->bytes))
+		return;
+	memcpy(d->bytes, e->body.data, e->body.len);
+	memset(&d->schema, 0, sizeof(d->schema));
+	d->schema.key_positions = d->positions;
+	d->schema.key_capacity = LEDGER_COLUMNS;
+	d->schema.columns = d->columns;
+	d->schema.column_capacity = LEDGER_COLUMNS;
+	d->known = cc_schema_decode(&d->schema, d->bytes, e->body.len) == CC_OK;
+}
+
+static void
+run_entry(outcome *o, decoded_schema *d, const item *it, cc_findings *f)
+{
+	cc_value	values[LEDGER_COLUMNS];
+	cc_value	old_key[LEDGER_COLUMNS];
+	cc_entry	e;
+	cc_private	p;
+	bool		known;
+
+	if (!cc_audit_entry(&o->audit, &e, it->data, it->len, f))
+		return;
+	learn_schema(d, &e);
+	p.values = values;
+	p.old_key = old_key;
+	p.values_capacity = LEDGER_COLUMNS;
+	known = d->known && e.relation == LEDGER_RELATION &&
+		e.version == LEDGER_VERSION;
+	(void) cc_audit_private(&o->audit, &e, known ? &d->schema : NULL, &p,
+							it->private_part, it->private_len, f);
+}
+
+/* Feed the items as the offline program does. */
+static void
+run(outcome *o, const item *items, int n)
+{
+	static decoded_schema d;
+	static cc_findings f;
+	uint8_t		hash[CC_DIGEST_SIZE];
+	bool		in_leaf = false;
+	int			i;
+
+	d.known = false;
+	o->n = 0;
+	cc_audit_init(&o->audit);
+	for (i = 0; i < n; i++)
+	{
+		const item *it = &items[i];
+
+		if (it->kind == CC_BUNDLE_ENTRY)
+			run_entry(o, &d, it, &f);
+		else
+		{
+			if (in_leaf)
+				cc_audit_leaf_end(&o->audit, &f);
+			collect(o, &f);
+			in_leaf = it->kind == CC_BUNDLE_LEAF;
+			if (in_leaf)
+				cc_audit_leaf(&o->audit, it->data, it->len, hash, &f);
+			else
+				cc_audit_checkpoint(&o->audit, (char *) it->data, it->len,
+									false, &f);
+		}
+		collect(o, &f);
+	}
+	if (in_leaf)
+		cc_audit_leaf_end(&o->audit, &f);
+	cc_audit_end(&o->audit, &f);
+	collect(o, &f);
+}
+
+static void
+show(const outcome *o)
+{
+	int			i;
+
+	for (i = 0; i < o->n && i < 20; i++)
+		printf("#   %s leaf=%" PRIu64 " entry=%" PRId64 ": %s\n",
+			   cc_finding_text(o->items[i].code), o->items[i].leaf,
+			   o->items[i].entry, o->items[i].detail);
+}
+
+static bool
+has(const outcome *o, cc_finding_code code, uint64_t leaf, int64_t entry)
+{
+	int			i;
+
+	for (i = 0; i < o->n; i++)
+	{
+		if (o->items[i].code == code &&
+			(leaf == ANY_LEAF || o->items[i].leaf == leaf) &&
+			o->items[i].entry == entry)
+			return true;
+	}
+	return false;
+}
+
+/* Findings but the closing counts of what was passed over. */
+static int
+count_faults(const outcome *o)
+{
+	return o->n - (o->audit.unconfirmed > 0) - (o->audit.unopened > 0);
+}
+
+/* A copy of the ledger's items that a test may rearrange. */
+typedef struct copy
+{
+	item		items[LEDGER_ITEMS_MAX + 2];
+	int			n;
+} copy;
+
+static copy
+copy_base(void)
+{
+	copy		c;
+
+	memset(&c, 0, sizeof(c));
+	memcpy(c.items, base.items, (size_t) base.n * sizeof(item));
+	c.n = base.n;
+	return c;
+}
+
+static void
+drop(copy *c, int i, int count)
+{
+	memmove(&c->items[i], &c->items[i + count],
+			(size_t) (c->n - i - count) * sizeof(item));
+	c->n -= count;
+}
+
+static void
+insert(copy *c, int i, item it)
+{
+	memmove(&c->items[i + 1], &c->items[i],
+			(size_t) (c->n - i) * sizeof(item));
+	c->items[i] = it;
+	c->n++;
+}
+
+static void
+swap(copy *c, int i, int j)
+{
+	item		it = c->items[i];
+
+	c->items[i] = c->items[j];
+	c->items[j] = it;
+}
+
+/* First item at or after 'from' of a kind (and, for a leaf, a type). */
+static int
+find(int from, cc_bundle_kind kind, int type)
+{
+	int			i;
+
+	for (i = from; i < base.n; i++)
+	{
+		if (base.items[i].kind == kind &&
+			(type < 0 || base.items[i].data[0] == type))
+			return i;
+	}
+	abort();
+}
+
+static int
+first_of_block(int block)
+{
+	int			i = 0;
+
+	while (base.items[i].block != block)
+		i++;
+	return i;
+}
+
+static int
+last_of_block(int block)
+{
+	int			i = first_of_block(block);
+
+	return find(i, CC_BUNDLE_CHECKPOINT, -1);
+}
+
+/* Is some finding in the block of the item, or naming its leaf? */
+static bool
+in_place(const outcome *o, const item *it)
+{
+	uint64_t	first = base.items[first_of_block(it->block)].leaf;
+	uint64_t	last = base.items[last_of_block(it->block)].leaf;
+	int			i;
+
+	for (i = 0; i < o->n; i++)
+	{
+		uint64_t	leaf = o->items[i].leaf;
+
+		if (it->kind == CC_BUNDLE_ENTRY ? leaf == it->leaf :
+			leaf >= first && leaf <= last)
+			return true;
+	}
+	return false;
+}
+
+static void
+test_clean(outcome *o)
+{
+	run(o, base.items, base.n);
+	if (!ok(o->n == 0, "a clean ledger has no finding"))
+		show(o);
+	ok(o->audit.blocks == 6 && o->audit.transactions == 8 &&
+	   o->audit.entries == 13, "blocks, transactions and entries are counted");
+	ok(o->audit.log.size == base.log.size, "the log has its size");
+}
+
+/*
+ * Flip every bit of every byte of one part of an item.  At least one finding
+ * must be in place, and none may spread far.
+ */
+static void
+flip_part(outcome *o, int index, bool private_part)
+{
+	copy		c = copy_base();
+	item	   *it = &c.items[index];
+	size_t		len = private_part ? it->private_len : it->len;
+	uint8_t    *data = private_part ? it->private_part : it->data;
+	size_t		missed = 0;
+	size_t		spread = 0;
+	size_t		i;
+
+	for (i = 0; i < len; i++)
+	{
+		uint8_t		old = data[i];
+
+		data[i] = (uint8_t) (old ^ (1 << (i % 8)));
+		run(o, c.items, c.n);
+		missed += !in_place(o, it);
+		spread += count_faults(o) > 4;
+		if (!in_place(o, it) || count_faults(o) > 4)
+		{
+			printf("# byte %zu:\n", i);
+			show(o);
+		}
+		data[i] = old;
+	}
+	ok(missed == 0 && spread == 0,
+	   "item %d, %s of %zu bytes: each byte flipped is found in place",
+	   index, private_part ? "private part" : "bytes", len);
+}
+
+static void
+test_flips(outcome *o)
+{
+	int			i;
+
+	for (i = 0; i < base.n; i++)
+	{
+		flip_part(o, i, false);
+		if (base.items[i].private_len > 0)
+			flip_part(o, i, true);
+	}
+}
+
+/* Leaf of the item at index, and the entry's number in its transaction. */
+static int64_t
+entry_of(int index)
+{
+	int64_t		n = 0;
+
+	while (base.items[index - 1].kind == CC_BUNDLE_ENTRY)
+	{
+		index--;
+		n++;
+	}
+	return n;
+}
+
+static void
+test_private_alone(outcome *o)
+{
+	int			i;
+
+	for (i = 0; i < base.n; i++)
+	{
+		item	   *it = &base.items[i];
+
+		if (it->private_len == 0)
+			continue;
+		it->private_part[1] ^= 1;
+		run(o, base.items, base.n);
+		it->private_part[1] ^= 1;
+		if (!ok(o->n == 1 &&
+				has(o, CC_F_ENTRY_ALTERED, it->leaf, entry_of(i)),
+				"another secret in item %d is one altered entry", i))
+			show(o);
+	}
+}
+
+static void
+test_committed_alone(outcome *o)
+{
+	int			i;
+	int			insert_entry = 0;
+
+	for (i = 0; i < base.n; i++)
+	{
+		if (base.items[i].private_len > 0)
+			insert_entry = i;
+	}
+	base.items[insert_entry].data[20] ^= 1;
+	run(o, base.items, base.n);
+	base.items[insert_entry].data[20] ^= 1;
+	if (!ok(o->n == 1 && has(o, CC_F_ENTRY_ALTERED,
+							 base.items[insert_entry].leaf, 0),
+			"another commitment names the entry and nothing else"))
+		show(o);
+	i = find(0, CC_BUNDLE_ENTRY, CC_KIND_PROTECT);
+	base.items[i].data[base.items[i].len - 1] ^= 1;
+	run(o, base.items, base.n);
+	base.items[i].data[base.items[i].len - 1] ^= 1;
+	if (!ok(o->n == 1 && has(o, CC_F_ENTRIES_ALTERED, base.items[i].leaf, -1),
+			"another control event is altered entries of its leaf"))
+		show(o);
+}
+
+static void
+test_erased(outcome *o)
+{
+	static uint8_t erased[1];
+	copy		c = copy_base();
+	int			n = 0;
+	int			i;
+
+	for (i = 0; i < c.n; i++)
+	{
+		if (c.items[i].private_len == 0)
+			continue;
+		c.items[i].private_part = erased;
+		c.items[i].private_len = 1;
+		n++;
+	}
+	run(o, c.items, c.n);
+	ok(o->n == 0 && o->audit.withheld == (uint64_t) n,
+	   "erased values are no finding but are counted");
+	i = find(0, CC_BUNDLE_ENTRY, CC_KIND_INSERT);
+	c.items[i].private_len = 0;
+	run(o, c.items, c.n);
+	ok(o->n == 1 && has(o, CC_F_ENTRY_ALTERED, c.items[i].leaf, entry_of(i)),
+	   "no private part at all is not an erased one");
+	c = copy_base();
+	i = find(0, CC_BUNDLE_ENTRY, CC_KIND_KEY);
+	c.items[i].private_part = erased;
+	c.items[i].private_len = 1;
+	run(o, c.items, c.n);
+	ok(o->n == 1 && has(o, CC_F_ENTRY_ALTERED, c.items[i].leaf, entry_of(i)),
+	   "a control event with a private part is altered");
+}
+
+/* Redacted form of the first insert: key and name open, the rest withheld. */
+static size_t
+redact(uint8_t *out, size_t cap)
+{
+	uint8_t		secret[CC_SECRET_SIZE];
+	uint8_t		salt[CC_SALT_SIZE];
+	uint8_t		digest[CC_DIGEST_SIZE];
+	row			ana = ledger_row("42", "Ana", NULL, "");
+	cc_salter  *salter = ledger_salter(secret, 1);
+	cc_writer	w;
+	int			i;
+
+	cc_writer_init(&w, out, cap);
+	cc_write_u8(&w, CC_PRIVATE_REDACTED);
+	cc_salter_salt(salter, CC_SALT_KEY, salt);
+	cc_write_u8(&w, 1);
+	cc_write_raw(&w, salt, sizeof(salt));
+	cc_write_value(&w, &ana.values[0]);
+	for (i = 0; i < LEDGER_COLUMNS; i++)
+	{
+		cc_salter_salt(salter, CC_SALT_COLUMN(i), salt);
+		cc_write_u8(&w, i == 1);
+		if (i == 1)
+		{
+			cc_write_raw(&w, salt, sizeof(salt));
+			cc_write_value(&w, &ana.values[i]);
+			continue;
+		}
+		cc_column_commitment(digest, salt, (uint16_t) i, &ana.values[i]);
+		cc_write_raw(&w, digest, sizeof(digest));
+	}
+	must(w.status);
+	return w.len;
+}
+
+static void
+test_redacted(outcome *o)
+{
+	uint8_t		part[512];
+	copy		c = copy_base();
+	int			i = find(0, CC_BUNDLE_ENTRY, CC_KIND_INSERT);
+	size_t		missed = 0;
+	size_t		n;
+
+	c.items[i].private_part = part;
+	c.items[i].private_len = redact(part, sizeof(part));
+	run(o, c.items, c.n);
+	if (!ok(o->n == 0 && o->audit.withheld == 1,
+			"a redacted private part opens its commitments"))
+		show(o);
+	for (n = 0; n < c.items[i].private_len; n++)
+	{
+		part[n] ^= 1;
+		run(o, c.items, c.n);
+		missed += o->n != 1 ||
+			!has(o, CC_F_ENTRY_ALTERED, c.items[i].leaf, entry_of(i));
+		part[n] ^= 1;
+	}
+	ok(missed == 0, "each byte of a redacted private part counts");
+}
+
+/* Every item dropped, and every item doubled. */
+static void
+test_drops(outcome *o)
+{
+	int			i;
+
+	for (i = 0; i < base.n; i++)
+	{
+		copy		c = copy_base();
+
+		drop(&c, i, 1);
+		run(o, c.items, c.n);
+		if (!ok(o->n > 0 && count_faults(o) <= 5,
+				"item %d dropped is found, in %d findings", i, o->n))
+			show(o);
+		c = copy_base();
+		insert(&c, i, base.items[i]);
+		run(o, c.items, c.n);
+		if (!ok(o->n > 0 && count_faults(o) <= 5,
+				"item %d doubled is found, in %d findings", i, o->n))
+			show(o);
+	}
+}
+
+/* Neighbours of the same kind exchanged. */
+static void
+test_swaps(outcome *o)
+{
+	int			i;
+	int			j;
+
+	for (i = 0; i < base.n; i++)
+	{
+		for (j = i + 1; j < base.n; j++)
+		{
+			copy		c = copy_base();
+
+			if (base.items[i].kind != base.items[j].kind)
+				continue;
+			swap(&c, i, j);
+			run(o, c.items, c.n);
+			if (o->n == 0)
+				ok(false, "items %d and %d exchanged are found", i, j);
+		}
+	}
+	ok(true, "every exchange of two items of a kind was tried");
+}
+
+static void
+test_whole_blocks(outcome *o)
+{
+	int			b;
+
+	for (b = 0; b < 5; b++)
+	{
+		copy		c = copy_base();
+		int			first = first_of_block(b);
+
+		drop(&c, first, last_of_block(b) - first + 1);
+		run(o, c.items, c.n);
+		if (!ok(has(o, CC_F_BLOCK_CHAIN, ANY_LEAF, -1) &&
+				count_faults(o) <= 12, "block %d left out is found", b))
+			show(o);
+	}
+	run(o, base.items, last_of_block(3) + 1);
+	ok(o->n == 0, "a shorter ledger is clean: only an anchor can tell");
+}
+
+static void
+test_named_faults(outcome *o)
+{
+	copy		c = copy_base();
+	int			first = first_of_block(1);
+	int			last = last_of_block(1);
+	int			i = find(first, CC_BUNDLE_LEAF, CC_LEAF_TRANSACTION);
+
+	drop(&c, last, 1);
+	run(o, c.items, c.n);
+	if (!ok(o->n == 1 && has(o, CC_F_CHECKPOINT_MISSING,
+							 base.items[last].leaf, -1),
+			"a block without its checkpoint is one finding"))
+		show(o);
+	c = copy_base();
+	drop(&c, i + 1, 1);
+	run(o, c.items, c.n);
+	if (!ok(o->n == 1 && has(o, CC_F_ENTRIES_COUNT, base.items[i].leaf, -1),
+			"an entry left out is one finding"))
+		show(o);
+	c = copy_base();
+	swap(&c, i + 1, i + 2);
+	run(o, c.items, c.n);
+	if (!ok(o->n == 1 && has(o, CC_F_ENTRIES_ALTERED, base.items[i].leaf, -1),
+			"entries exchanged are one finding"))
+		show(o);
+	c = copy_base();
+	c.items[last].len--;
+	run(o, c.items, c.n);
+	if (!ok(o->n == 1 && has(o, CC_F_CHECKPOINT_UNREADABLE,
+							 base.items[last].leaf, -1),
+			"half a checkpoint is one finding"))
+		show(o);
+}
+
+/* An altered record shows once; later blocks only add to the closing count. */
+static void
+test_no_cascade(outcome *o)
+{
+	int			i = find(first_of_block(1), CC_BUNDLE_LEAF,
+						 CC_LEAF_TRANSACTION);
+	item	   *it = &base.items[i];
+
+	it->data[it->len - 1] ^= 1;
+	run(o, base.items, base.n);
+	it->data[it->len - 1] ^= 1;
+	if (!ok(o->n == 2 && o->audit.unconfirmed == 4 &&
+			has(o, CC_F_CHECKPOINT_MISMATCH,
+				base.items[last_of_block(1)].leaf, -1),
+			"an altered record is one finding and a closing count"))
+		show(o);
+}
+
+/* The checkpoint of a block replaced by one that another key signed. */
+static void
+resign(outcome *o, uint8_t seed_byte, int block, const char *what)
+{
+	char		note[CC_NOTE_MAX + 1];
+	uint8_t		seed[32];
+	uint8_t		root[CC_DIGEST_SIZE];
+	cc_checkpoint parsed;
+	cc_signer  *signer;
+	cc_vkey		key;
+	copy		c = copy_base();
+	item	   *it = &c.items[last_of_block(block)];
+
+	memset(seed, seed_byte, sizeof(seed));
+	must(cc_checkpoint_parse(&parsed, (char *) it->data, it->len));
+	memcpy(root, parsed.root, sizeof(root));
+	must(cc_signer_from_seed(&signer, seed));
+	must(cc_signer_vkey(signer, parsed.origin, &key));
+	it->len = ledger_note(note, signer, &key, parsed.origin, parsed.size,
+						  root);
+	it->data = (uint8_t *) note;
+	run(o, c.items, c.n);
+	cc_signer_free(signer);
+	if (!ok(o->n == 1 && has(o, CC_F_SIGNATURE_INVALID, it->leaf, -1),
+			"%s is one finding", what))
+		show(o);
+}
+
+static void
+test_keys(outcome *o)
+{
+	copy		c = copy_base();
+	int			i = find(0, CC_BUNDLE_ENTRY, CC_KIND_KEY);
+
+	resign(o, 99, 1, "a checkpoint signed by a stranger");
+	resign(o, 2, 1, "a checkpoint signed before its key's epoch");
+	resign(o, 1, 3, "a checkpoint signed after its key's epoch");
+	drop(&c, i, 1);
+	run(o, c.items, c.n);
+	if (!ok(has(o, CC_F_ENTRIES_COUNT, base.items[i].leaf, -1) &&
+			has(o, CC_F_EPOCH_VIOLATION, ANY_LEAF, -1) && o->n == 2,
+			"a missing key is reported once for its epoch"))
+		show(o);
+}
+
+/* A genuine checkpoint of another block in place of a block's own. */
+static void
+test_replayed_checkpoint(outcome *o)
+{
+	copy		c = copy_base();
+	int			last = last_of_block(1);
+
+	c.items[last] = base.items[last_of_block(0)];
+	run(o, c.items, c.n);
+	if (!ok(has(o, CC_F_CHECKPOINT_MISMATCH, base.items[last].leaf, -1) &&
+			o->n <= 2 && !o->audit.diverged,
+			"an older checkpoint is a mismatch, and the engine recovers"))
+		show(o);
+}
+
+/* The caller's stored frontier puts a diverged engine right again. */
+static void
+test_resume(outcome *o)
+{
+	static cc_findings f;
+	static cc_frontier good;
+	uint8_t		hash[CC_DIGEST_SIZE];
+	cc_vkey		key;
+	int			i;
+	int			first = first_of_block(3);
+
+	cc_frontier_init(&good);
+	for (i = 0; i < first; i++)
+	{
+		if (base.items[i].kind != CC_BUNDLE_LEAF)
+			continue;
+		cc_merkle_leaf(hash, base.items[i].data, base.items[i].len);
+		cc_frontier_append(&good, hash);
+	}
+	cc_audit_init(&o->audit);
+	cc_audit_resume(&o->audit, &good, LEDGER_ORIGIN);
+	key = base.key;
+	memset(hash, 2, sizeof(hash));
+	cc_signer_free(base.signer);
+	must(cc_signer_from_seed(&base.signer, hash));
+	must(cc_signer_vkey(base.signer, LEDGER_ORIGIN, &key));
+	must(cc_audit_key_add(&o->audit, 2, &key));
+	f.n = 0;
+	i = first;
+	cc_audit_leaf(&o->audit, base.items[i].data, base.items[i].len, hash, &f);
+	cc_audit_leaf_end(&o->audit, &f);
+	ok(f.n == 0 && !cc_audit_block_complete(&o->audit),
+	   "a cold start takes the header as it comes");
+	cc_audit_leaf(&o->audit, base.items[i + 1].data, base.items[i + 1].len,
+				  hash, &f);
+	cc_audit_resume(&o->audit, &good, LEDGER_ORIGIN "/x");
+	cc_audit_leaf(&o->audit, base.items[i].data, base.items[i].len, hash, &f);
+	ok(f.n == 1 && f.items[0].code == CC_F_BLOCK_CHAIN,
+	   "a header after another origin's head breaks the chain");
+}
+
+static void
+test_findings_full(void)
+{
+	static cc_findings f;
+	int			i;
+
+	for (i = 0; i < CC_FINDINGS_MAX + 3; i++)
+		cc_finding_add(&f, CC_F_LEAF_ORDER, 0, -1, "%d", i);
+	ok(f.n == CC_FINDINGS_MAX && f.dropped == 3,
+	   "findings beyond the room are counted");
+}
+
+int
+main(void)
+{
+	static outcome o;
+
+	ledger_build(&base);
+	test_clean(&o);
+	test_flips(&o);
+	test_private_alone(&o);
+	test_committed_alone(&o);
+	test_erased(&o);
+	test_redacted(&o);
+	test_drops(&o);
+	test_swaps(&o);
+	test_whole_blocks(&o);
+	test_named_faults(&o);
+	test_no_cascade(&o);
+	test_keys(&o);
+	test_replayed_checkpoint(&o);
+	test_resume(&o);
+	test_findings_full();
+	ledger_free(&base);
+	return done_testing();
+}
