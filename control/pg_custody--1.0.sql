@@ -224,6 +224,11 @@ EXECUTE FUNCTION custody.capture_ddl();
 ALTER EVENT TRIGGER custody_ddl ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER custody_ddl IS 'records schema changes of protected tables';
 
+CREATE EVENT TRIGGER custody_drop ON sql_drop
+EXECUTE FUNCTION custody.capture_ddl();
+ALTER EVENT TRIGGER custody_drop ENABLE ALWAYS;
+COMMENT ON EVENT TRIGGER custody_drop IS 'records that a protected table or one of its partitions was dropped';
+
 CREATE FUNCTION custody.protect(relation regclass, subject name DEFAULT NULL, mode text DEFAULT 'updatable')
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'custody_sql_protect'

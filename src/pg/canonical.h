@@ -27,6 +27,16 @@ extern AttrNumber custody_canonical_attnum(const CustodyRenderer *r, int positio
 extern void custody_canonical_render(CustodyRenderer *r, TupleTableSlot *slot,
 									 cc_value *values);
 /*
+ * Render the row that 'changed' (already rendered as changed_values) replaced:
+ * identical datums are not rendered twice.  A long value that 'changed' keeps
+ * by the same out-of-line pointer becomes a reference in changed_values.
+ */
+extern void custody_canonical_render_replaced(CustodyRenderer *r,
+											  TupleTableSlot *slot,
+											  cc_value *values,
+											  TupleTableSlot *changed,
+											  cc_value *changed_values);
+/*
  * Enter and leave the fixed settings.  Everything between must run in PG_TRY
  * with custody_canonical_end in PG_FINALLY; does not nest.
  */

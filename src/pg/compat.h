@@ -9,4 +9,40 @@
 #error "pg_custody needs PostgreSQL 15 or later"
 #endif
 
+#include "catalog/pg_class.h"
+/*
+ * Port keeps its offsets whether or not GSSAPI is compiled in, so its headers
+ * are not needed to read the other fields.
+ */
+#undef ENABLE_GSS
+#include "libpq/hba.h"
+#include "libpq/libpq-be.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+
+/* Authenticated identity of this session and how it was proven, or NULL. */
+static inline const char *
+custody_compat_authn_id(const char **method)
+{
+#if PG_VERSION_NUM >= 160000
+	*method = hba_authname(MyClientConnectionInfo.auth_method);
+	return MyClientConnectionInfo.authn_id;
+#else
+	if (MyProcPort == NULL || MyProcPort->hba == NULL)
+		return NULL;
+	*method = hba_authname(MyProcPort->hba->auth_method);
+	return MyProcPort->authn_id;
+#endif
+}
+
+static inline bool
+custody_compat_is_owner(Oid relid, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(RelationRelationId, relid, role);
+#else
+	return pg_class_ownercheck(relid, role);
+#endif
+}
+
 #endif							/* CUSTODY_COMPAT_H */

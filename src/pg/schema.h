@@ -11,7 +11,9 @@
 
 #include "core/encode.h"
 #include "nodes/pg_list.h"
+#include "storage/lock.h"
 #include "utils/relcache.h"
+#include "utils/snapshot.h"
 
 /* A decoded schema version as stored; allocated in the caller's context. */
 typedef struct CustodyVersion

@@ -12,8 +12,8 @@ extern void custody_xact_note_change(void);
 extern bool custody_xact_has_changes(void);
 /* Raise unless the current transaction is free of unstored changes. */
 extern void custody_xact_require_clean(const char *function);
-/* Called after a transaction with entries has committed; may be NULL. */
-extern void (*custody_xact_committed_hook) (void);
+/* Called when a (sub)transaction that may have made schema versions ends. */
+extern void (*custody_xact_end_hook) (bool committed);
 /* Incarnation number as known to this backend (1 before the first seal). */
 extern uint32 custody_xact_incarnation(void);
 

@@ -1,0 +1,342 @@
+/*
+ * canonical.c
+ *	  Rows to canonical values: text output under fixed settings.
+ *
+ * The settings that type output functions read are plain global variables;
+ * begin/end swap them directly, which costs nothing a row would notice.  Only
+ * types whose text depends on search_path or lc_monetary need the GUC
+ * machinery.  The most frequent types are rendered here without their output
+ * function; test/sql "types" compares both ways.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "executor/tuptable.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "pgtime.h"
+#include "utils/builtins.h"
+#include "utils/bytea.h"
+#include "utils/datum.h"
+#include "utils/float.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "pg/canonical.h"
+#include "pg/compat.h"
+#include "pg/error.h"
+
+typedef enum RenderKind
+{
+	RENDER_INT2,
+	RENDER_INT4,
+	RENDER_INT8,
+	RENDER_BOOL,
+	RENDER_TEXT,				/* text, varchar, bpchar, json */
+	RENDER_OUTPUT				/* the type's output function */
+} RenderKind;
+
+typedef struct RenderColumn
+{
+	AttrNumber	attnum;
+	RenderKind	kind;
+	bool		byval;
+	int16		typlen;
+	FmgrInfo	output;
+} RenderColumn;
+
+struct CustodyRenderer
+{
+	int			ncolumns;
+	bool		needs_full;
+	RenderColumn columns[FLEXIBLE_ARRAY_MEMBER];
+};
+
+static RenderKind
+render_kind(Oid type)
+{
+	switch (type)
+	{
+		case INT2OID:
+			return RENDER_INT2;
+		case INT4OID:
+			return RENDER_INT4;
+		case INT8OID:
+			return RENDER_INT8;
+		case BOOLOID:
+			return RENDER_BOOL;
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+		case JSONOID:
+			return RENDER_TEXT;
+		default:
+			return RENDER_OUTPUT;
+	}
+}
+
+/*
+ * Does the text of a type depend on search_path or lc_monetary?  Any type
+ * made of others, or made by a user, might.
+ */
+static bool
+type_needs_full(Oid type)
+{
+	Oid			element;
+
+	if (type >= FirstNormalObjectId)
+		return get_typtype(type) != TYPTYPE_ENUM;
+	element = get_element_type(type);
+	if (OidIsValid(element))
+		return type_needs_full(element);
+	switch (type)
+	{
+		case MONEYOID:
+		case REGCLASSOID:
+		case REGTYPEOID:
+		case REGPROCOID:
+		case REGPROCEDUREOID:
+		case REGOPEROID:
+		case REGOPERATOROID:
+		case REGCOLLATIONOID:
+		case REGCONFIGOID:
+		case REGDICTIONARYOID:
+		case RECORDOID:
+			return true;
+		default:
+			return false;
+	}
+}
+
+CustodyRenderer *
+custody_canonical_renderer(TupleDesc desc)
+{
+	CustodyRenderer *r;
+
+	r = palloc0(offsetof(CustodyRenderer, columns) +
+				desc->natts * sizeof(RenderColumn));
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		RenderColumn *column;
+		Oid			type;
+		Oid			output;
+		bool		varlena;
+
+		if (att->attisdropped)
+			continue;
+		column = &r->columns[r->ncolumns++];
+		type = getBaseType(att->atttypid);
+		column->attnum = att->attnum;
+		column->byval = att->attbyval;
+		column->typlen = att->attlen;
+		column->kind = render_kind(type);
+		getTypeOutputInfo(type, &output, &varlena);
+		fmgr_info(output, &column->output);
+		r->needs_full |= type_needs_full(type);
+	}
+	return r;
+}
+
+int
+custody_canonical_ncolumns(const CustodyRenderer *r)
+{
+	return r->ncolumns;
+}
+
+AttrNumber
+custody_canonical_attnum(const CustodyRenderer *r, int position)
+{
+	return r->columns[position].attnum;
+}
+
+bool
+custody_canonical_needs_full(const CustodyRenderer *r)
+{
+	return r->needs_full;
+}
+
+/* Bytes in the database's encoding become the value, in UTF-8. */
+static void
+set_text(cc_value *value, char *text, int len)
+{
+	char	   *utf8 = pg_server_to_any(text, len, PG_UTF8);
+
+	if (utf8 != text)
+		len = strlen(utf8);
+	cc_value_set(value, utf8, len);
+}
+
+static void
+render_datum(RenderColumn *column, Datum datum, cc_value *value)
+{
+	char	   *buffer;
+
+	switch (column->kind)
+	{
+		case RENDER_INT2:
+			buffer = palloc(7);
+			cc_value_set(value, buffer, pg_itoa(DatumGetInt16(datum), buffer));
+			break;
+		case RENDER_INT4:
+			buffer = palloc(12);
+			cc_value_set(value, buffer, pg_ltoa(DatumGetInt32(datum), buffer));
+			break;
+		case RENDER_INT8:
+			buffer = palloc(MAXINT8LEN + 1);
+			cc_value_set(value, buffer, pg_lltoa(DatumGetInt64(datum), buffer));
+			break;
+		case RENDER_BOOL:
+			cc_value_set(value, DatumGetBool(datum) ? "t" : "f", 1);
+			break;
+		case RENDER_TEXT:
+			{
+				text	   *t = DatumGetTextPP(datum);
+
+				set_text(value, VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t));
+				break;
+			}
+		case RENDER_OUTPUT:
+			buffer = OutputFunctionCall(&column->output, datum);
+			set_text(value, buffer, strlen(buffer));
+			break;
+	}
+}
+
+void
+custody_canonical_render(CustodyRenderer *r, TupleTableSlot *slot,
+						 cc_value *values)
+{
+	slot_getallattrs(slot);
+	for (int i = 0; i < r->ncolumns; i++)
+	{
+		RenderColumn *column = &r->columns[i];
+		int			att = column->attnum - 1;
+
+		if (slot->tts_isnull[att])
+			cc_value_set(&values[i], NULL, 0);
+		else
+			render_datum(column, slot->tts_values[att], &values[i]);
+	}
+}
+
+/* Same bytes, not looking behind out-of-line pointers. */
+static bool
+same_datum(const RenderColumn *column, Datum a, Datum b)
+{
+	return datumIsEqual(a, b, column->byval, column->typlen);
+}
+
+static bool
+is_out_of_line(const RenderColumn *column, Datum datum)
+{
+	return !column->byval && column->typlen == -1 &&
+		VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(datum));
+}
+
+void
+custody_canonical_render_replaced(CustodyRenderer *r, TupleTableSlot *slot,
+								  cc_value *values, TupleTableSlot *changed,
+								  cc_value *changed_values)
+{
+	slot_getallattrs(slot);
+	for (int i = 0; i < r->ncolumns; i++)
+	{
+		RenderColumn *column = &r->columns[i];
+		int			att = column->attnum - 1;
+		Datum		datum = slot->tts_values[att];
+
+		if (slot->tts_isnull[att])
+			cc_value_set(&values[i], NULL, 0);
+		else if (!changed->tts_isnull[att] &&
+				 same_datum(column, datum, changed->tts_values[att]))
+		{
+			values[i] = changed_values[i];
+			if (changed_values[i].form == CC_VALUE_LONG &&
+				is_out_of_line(column, datum))
+				changed_values[i].form = CC_VALUE_REFERENCE;
+		}
+		else
+			render_datum(column, datum, &values[i]);
+	}
+}
+
+static void
+set_local(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+void
+custody_canonical_begin(CustodySettings *saved, bool full)
+{
+	static pg_tz *utc = NULL;
+
+	if (utc == NULL)
+		utc = pg_tzset("UTC");
+	saved->guc_nest_level = 0;
+	if (full)
+	{
+		saved->guc_nest_level = NewGUCNestLevel();
+		set_local("search_path", "pg_catalog, pg_temp");
+		set_local("lc_monetary", "C");
+	}
+	saved->date_style = DateStyle;
+	saved->date_order = DateOrder;
+	saved->interval_style = IntervalStyle;
+	saved->extra_float_digits = extra_float_digits;
+	saved->bytea_output = bytea_output;
+	saved->timezone = session_timezone;
+	DateStyle = USE_ISO_DATES;
+	DateOrder = DATEORDER_YMD;
+	IntervalStyle = INTSTYLE_POSTGRES;
+	extra_float_digits = 1;
+	bytea_output = BYTEA_OUTPUT_HEX;
+	session_timezone = utc;
+}
+
+void
+custody_canonical_end(const CustodySettings *saved)
+{
+	DateStyle = saved->date_style;
+	DateOrder = saved->date_order;
+	IntervalStyle = saved->interval_style;
+	extra_float_digits = saved->extra_float_digits;
+	bytea_output = saved->bytea_output;
+	session_timezone = saved->timezone;
+	if (saved->guc_nest_level > 0)
+		AtEOXact_GUC(true, saved->guc_nest_level);
+}
+
+Datum
+custody_canonical_input(Oid type, int32 typmod, const char *text)
+{
+	Oid			input;
+	Oid			ioparam;
+
+	getTypeInputInfo(type, &input, &ioparam);
+	return OidInputFunctionCall(input, (char *) text, ioparam, typmod);
+}
+
+char *
+custody_canonical_output(Oid type, Datum value)
+{
+	Oid			output;
+	bool		varlena;
+	char	   *text;
+
+	getTypeOutputInfo(type, &output, &varlena);
+	text = OidOutputFunctionCall(output, value);
+	return pg_server_to_any(text, strlen(text), PG_UTF8);
+}
+
+char *
+custody_canonical_to_server(const uint8_t *data, uint64 len)
+{
+	char	   *text = pnstrdup((const char *) data, len);
+
+	return pg_any_to_server(text, len, PG_UTF8);
+}

@@ -1,0 +1,367 @@
+/*
+ * ddl.c
+ *	  Schema changes of protected tables: the event triggers.
+ *
+ * After each DDL command the protected tables it touched are brought in line:
+ * a changed layout becomes a schema version; a new partition is captured and
+ * recorded; a partition that left, or a table that was dropped, leaves an
+ * event.  Where old entries do not say what the rows now read (a retyped or
+ * renamed column, a default computed per row), the rows are recorded anew.
+ *
+ * The command holds the locks that matter: DDL on a table conflicts with
+ * writers to it.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "commands/event_trigger.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "pg/append.h"
+#include "pg/capture.h"
+#include "pg/catalog.h"
+#include "pg/error.h"
+#include "pg/protect.h"
+#include "pg/relstate.h"
+#include "pg/schema.h"
+
+/* A table that a DDL command dropped. */
+typedef struct DroppedTable
+{
+	Oid			relid;
+	char	   *schema;
+	char	   *table;
+} DroppedTable;
+
+/* Newest version recorded for a leaf before this command, NULL if none. */
+static CustodyVersion *
+last_version(uint32 relation_id, Oid leaf)
+{
+	CustodyScan scan;
+	ScanKeyData key;
+	uint32		newest = 0;
+
+	custody_catalog_key_int4(&key, Anum_schema_relation_id,
+							 BTEqualStrategyNumber, (int32) relation_id);
+	custody_catalog_scan_begin(&scan, CUSTODY_LOG_SCHEMA,
+							   CUSTODY_SCHEMA_RELATION_ID, SnapshotSelf,
+							   ForwardScanDirection, 1, &key);
+	while (custody_catalog_scan_next(&scan))
+	{
+		if (DatumGetObjectId(custody_catalog_get(&scan, Anum_schema_leaf)) == leaf)
+			newest = Max(newest, DatumGetUInt32(custody_catalog_get(&scan, Anum_schema_version)));
+	}
+	custody_catalog_scan_end(&scan);
+	return newest == 0 ? NULL : custody_schema_load(newest, SnapshotSelf);
+}
+
+static bool
+same_text(cc_slice a, cc_slice b)
+{
+	return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+}
+
+static const cc_column *
+find_column(const cc_schema *s, cc_slice name)
+{
+	for (int i = 0; i < s->ncolumns; i++)
+		if (same_text(s->columns[i].name, name))
+			return &s->columns[i];
+	return NULL;
+}
+
+/* Is there a column in a that is not in b? */
+static bool
+has_extra_column(const cc_schema *a, const cc_schema *b)
+{
+	for (int i = 0; i < a->ncolumns; i++)
+		if (find_column(b, a->columns[i].name) == NULL)
+			return true;
+	return false;
+}
+
+/* Has the live column of that name a default that was computed per row? */
+static bool
+computed_default(Relation leaf, const cc_column *column)
+{
+	TupleDesc	desc = RelationGetDescr(leaf);
+
+	if (column->flags & CC_COLUMN_HAS_MISSING)
+		return false;
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (!att->attisdropped &&
+			strlen(NameStr(att->attname)) == column->name.len &&
+			memcmp(NameStr(att->attname), column->name.data, column->name.len) == 0)
+			return att->atthasdef || att->attidentity != '\0';
+	}
+	return true;
+}
+
+/* Do old entries no longer say what the rows of the new layout read? */
+static bool
+needs_new_baseline(Relation leaf, const cc_schema *old, const cc_schema *new)
+{
+	bool		renamed = has_extra_column(old, new) && has_extra_column(new, old);
+
+	if (renamed || old->key_kind != new->key_kind ||
+		old->nkeys != new->nkeys)
+		return true;
+	for (int i = 0; i < new->ncolumns; i++)
+	{
+		const cc_column *column = &new->columns[i];
+		const cc_column *before = find_column(old, column->name);
+
+		if (before != NULL ? !same_text(before->type, column->type)
+			: computed_default(leaf, column))
+			return true;
+	}
+	/* Without a key the whole row is the key, so any new layout is a new key. */
+	return new->key_kind == CC_KEY_WHOLE_ROW && old->ncolumns != new->ncolumns;
+}
+
+static void
+append_gone(uint32 relation_id, uint32 version, uint64 rows)
+{
+	uint8		body[8];
+
+	cc_store_u64(body, rows);
+	custody_append_event(CC_KIND_DETACH, relation_id, version, body, sizeof(body));
+}
+
+/* Bring one leaf of a protected root in line. */
+static void
+sync_leaf(const CustodyProtection *p, Oid relid)
+{
+	CustodyVersion *before = last_version(p->relation_id, relid);
+	bool		attached = !custody_protect_has_trigger(relid, CUSTODY_TRUNCATE_TRIGGER);
+	Relation	leaf;
+	CustodyRelState *state;
+
+	custody_protect_truncate_trigger(relid);
+	leaf = table_open(relid, AccessShareLock);
+	state = custody_relstate_get(leaf);
+	if (before == NULL || attached)
+		(void) custody_protect_baseline(leaf);
+	else if (state->version != before->version &&
+			 needs_new_baseline(leaf, &before->schema, &state->layout->schema))
+	{
+		append_gone(p->relation_id, before->version, custody_capture_count(leaf));
+		(void) custody_protect_baseline(leaf);
+	}
+	table_close(leaf, NoLock);
+}
+
+/* A former leaf that carries our truncate trigger but has left its root. */
+static void
+sync_detached(List *protections, Oid relid)
+{
+	ListCell   *lc;
+
+	if (!custody_protect_has_trigger(relid, CUSTODY_TRUNCATE_TRIGGER) ||
+		custody_protect_has_trigger(relid, CUSTODY_ROW_TRIGGER))
+		return;
+	foreach(lc, protections)
+	{
+		CustodyProtection *p = lfirst(lc);
+		CustodyVersion *version;
+		Relation	leaf;
+
+		if (p->released || p->relid == relid)
+			continue;
+		version = last_version(p->relation_id, relid);
+		if (version == NULL)
+			continue;
+		leaf = table_open(relid, AccessShareLock);
+		append_gone(p->relation_id, version->version, custody_capture_count(leaf));
+		table_close(leaf, NoLock);
+		custody_protect_drop_trigger(relid, CUSTODY_TRUNCATE_TRIGGER);
+		return;
+	}
+}
+
+static CustodyProtection *
+find_protection(List *protections, Oid relid)
+{
+	CustodyProtection *found = NULL;
+	ListCell   *lc;
+
+	foreach(lc, protections)
+	{
+		CustodyProtection *p = lfirst(lc);
+
+		if (!p->released && p->relid == relid)
+			found = p;
+	}
+	return found;
+}
+
+/* Bring everything the command may have changed around relid in line. */
+static void
+sync_table(List *protections, Oid relid)
+{
+	CustodyProtection *p = find_protection(protections,
+										   custody_schema_root(relid));
+	ListCell   *lc;
+
+	if (p == NULL)
+	{
+		if (get_rel_relkind(relid) == RELKIND_RELATION)
+			sync_detached(protections, relid);
+		return;
+	}
+	foreach(lc, custody_schema_leaves(p->relid, AccessShareLock))
+		sync_leaf(p, lfirst_oid(lc));
+	/* DETACH names the parent: look at its former leaves, too. */
+	if (get_rel_relkind(p->relid) == RELKIND_PARTITIONED_TABLE)
+	{
+		List	   *former = NIL;
+		CustodyScan scan;
+		ScanKeyData key;
+
+		custody_catalog_key_int4(&key, Anum_schema_relation_id,
+								 BTEqualStrategyNumber, (int32) p->relation_id);
+		custody_catalog_scan_begin(&scan, CUSTODY_LOG_SCHEMA,
+								   CUSTODY_SCHEMA_RELATION_ID, SnapshotSelf,
+								   ForwardScanDirection, 1, &key);
+		while (custody_catalog_scan_next(&scan))
+			former = list_append_unique_oid(former,
+											DatumGetObjectId(custody_catalog_get(&scan, Anum_schema_leaf)));
+		custody_catalog_scan_end(&scan);
+		foreach(lc, former)
+			if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_RELATION &&
+				custody_schema_root(lfirst_oid(lc)) != p->relid)
+				sync_detached(protections, lfirst_oid(lc));
+	}
+}
+
+/* OIDs of the tables the command touched; list in the caller's context. */
+static List *
+touched_tables(void)
+{
+	List	   *result = NIL;
+	MemoryContext caller = CurrentMemoryContext;
+
+	SPI_connect();
+	if (SPI_execute("SELECT objid FROM pg_catalog.pg_event_trigger_ddl_commands()"
+					" WHERE classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass"
+					" AND NOT in_extension", false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the DDL commands");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		Datum		oid = SPI_getbinval(SPI_tuptable->vals[i],
+										SPI_tuptable->tupdesc, 1, &isnull);
+		MemoryContext old = MemoryContextSwitchTo(caller);
+
+		if (!isnull)
+			result = list_append_unique_oid(result, DatumGetObjectId(oid));
+		MemoryContextSwitchTo(old);
+	}
+	SPI_finish();
+	return result;
+}
+
+/* Tables the command dropped; list of DroppedTable * in the caller's context. */
+static List *
+dropped_tables(void)
+{
+	List	   *result = NIL;
+	MemoryContext caller = CurrentMemoryContext;
+
+	SPI_connect();
+	if (SPI_execute("SELECT objid, schema_name, object_name"
+					" FROM pg_catalog.pg_event_trigger_dropped_objects()"
+					" WHERE object_type OPERATOR(pg_catalog.=) 'table'", false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the dropped objects");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		bool		isnull;
+		Oid			relid = DatumGetObjectId(SPI_getbinval(row, desc, 1, &isnull));
+		MemoryContext old = MemoryContextSwitchTo(caller);
+		DroppedTable *d = palloc(sizeof(DroppedTable));
+
+		d->relid = relid;
+		d->schema = pstrdup(SPI_getvalue(row, desc, 2));
+		d->table = pstrdup(SPI_getvalue(row, desc, 3));
+		result = lappend(result, d);
+		MemoryContextSwitchTo(old);
+	}
+	SPI_finish();
+	return result;
+}
+
+/* A table is gone: end its protection, or note that its partition left. */
+static void
+note_dropped(List *protections, const DroppedTable *d)
+{
+	CustodyProtection *own = find_protection(protections, d->relid);
+	ListCell   *lc;
+
+	if (own != NULL)
+	{
+		custody_protect_release(own, d->schema, d->table, "table dropped");
+		own->released = true;
+		return;
+	}
+	foreach(lc, protections)
+	{
+		CustodyProtection *p = lfirst(lc);
+		CustodyVersion *version = p->released ? NULL :
+			last_version(p->relation_id, d->relid);
+
+		/* Nobody can count the rows of a table that is gone. */
+		if (version != NULL)
+			append_gone(p->relation_id, version->version, 0);
+	}
+}
+
+PG_FUNCTION_INFO_V1(custody_sql_capture_ddl);
+Datum
+custody_sql_capture_ddl(PG_FUNCTION_ARGS)
+{
+	EventTriggerData *data = (EventTriggerData *) fcinfo->context;
+	List	   *protections;
+	ListCell   *lc;
+
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("custody.capture_ddl() cannot be called by hand"),
+				 errdetail("It serves the extension's event triggers."),
+				 errhint("Run the DDL command; it is recorded by itself.")));
+	/* DROP EXTENSION pg_custody itself, or its installation. */
+	if (!custody_catalog_installed())
+		PG_RETURN_NULL();
+	protections = custody_schema_protections(SnapshotSelf);
+	if (protections == NIL)
+		PG_RETURN_NULL();
+	if (strcmp(data->event, "sql_drop") == 0)
+	{
+		foreach(lc, dropped_tables())
+			note_dropped(protections, lfirst(lc));
+	}
+	else
+	{
+		foreach(lc, touched_tables())
+			if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_RELATION ||
+				get_rel_relkind(lfirst_oid(lc)) == RELKIND_PARTITIONED_TABLE)
+				sync_table(protections, lfirst_oid(lc));
+	}
+	PG_RETURN_NULL();
+}

@@ -1,0 +1,371 @@
+/*
+ * schema.c
+ *	  Protected tables and their schema versions.
+ *
+ * Reads under the snapshot the caller names.  Capture reads with SnapshotSelf:
+ * it takes no predicate locks, so nothing of ours is read and written by two
+ * serializable transactions, and it sees what other transactions committed
+ * after this one's snapshot was taken.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/tupdesc_details.h"
+#include "catalog/partition.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "mb/pg_wchar.h"
+#include "nodes/bitmapset.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "pg/canonical.h"
+#include "pg/catalog.h"
+#include "pg/error.h"
+#include "pg/schema.h"
+
+static bool
+is_released(uint32 relation_id, Snapshot snapshot)
+{
+	CustodyScan scan;
+	ScanKeyData key;
+	bool		found;
+
+	custody_catalog_key_int4(&key, Anum_release_relation_id,
+							 BTEqualStrategyNumber, (int32) relation_id);
+	custody_catalog_scan_begin(&scan, CUSTODY_LOG_RELEASE,
+							   CUSTODY_RELEASE_PKEY, snapshot,
+							   ForwardScanDirection, 1, &key);
+	found = custody_catalog_scan_next(&scan);
+	custody_catalog_scan_end(&scan);
+	return found;
+}
+
+static CustodyProtection *
+read_protection(CustodyScan *scan)
+{
+	CustodyProtection *p = palloc0(sizeof(CustodyProtection));
+	bool		isnull;
+	Datum		subject;
+	char	   *mode;
+
+	p->relation_id =
+		DatumGetUInt32(custody_catalog_get(scan, Anum_relation_relation_id));
+	p->relid = DatumGetObjectId(custody_catalog_get(scan, Anum_relation_relation));
+	subject = custody_catalog_getattr(scan, Anum_relation_subject, &isnull);
+	if (!isnull)
+		p->subject = pstrdup(NameStr(*DatumGetName(subject)));
+	mode = TextDatumGetCString(custody_catalog_get(scan, Anum_relation_mode));
+	p->append_only = strcmp(mode, "append_only") == 0;
+	pfree(mode);
+	return p;
+}
+
+List *
+custody_schema_protections(Snapshot snapshot)
+{
+	CustodyScan scan;
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	custody_catalog_scan_begin(&scan, CUSTODY_LOG_RELATION,
+							   CUSTODY_RELATION_PKEY, snapshot,
+							   ForwardScanDirection, 0, NULL);
+	while (custody_catalog_scan_next(&scan))
+		result = lappend(result, read_protection(&scan));
+	custody_catalog_scan_end(&scan);
+
+	foreach(lc, result)
+	{
+		CustodyProtection *p = lfirst(lc);
+
+		p->released = is_released(p->relation_id, snapshot);
+	}
+	return result;
+}
+
+CustodyProtection *
+custody_schema_protection(Oid relid, Snapshot snapshot)
+{
+	CustodyProtection *found = NULL;
+	ListCell   *lc;
+
+	foreach(lc, custody_schema_protections(snapshot))
+	{
+		CustodyProtection *p = lfirst(lc);
+
+		if (p->relid == relid && !p->released)
+			found = p;
+	}
+	return found;
+}
+
+CustodyVersion *
+custody_schema_decode(uint32 version, uint32 relation_id, Oid leaf,
+					  const bytea *definition)
+{
+	CustodyVersion *v = palloc0(sizeof(CustodyVersion));
+	Size		size = VARSIZE_ANY(definition);
+	cc_schema  *s = &v->schema;
+	size_t		capacity;
+	cc_status	status;
+
+	Assert(!VARATT_IS_EXTENDED(definition));
+	v->version = version;
+	v->relation_id = relation_id;
+	v->leaf = leaf;
+	v->definition = palloc(size);
+	memcpy(v->definition, definition, size);
+
+	/* Every column takes at least three bytes. */
+	capacity = Min(VARSIZE(definition) / 3 + 1, CC_MAX_COLUMNS);
+	s->columns = palloc0(capacity * sizeof(cc_column));
+	s->column_capacity = capacity;
+	s->key_positions = palloc0(capacity * sizeof(uint16_t));
+	s->key_capacity = capacity;
+	status = cc_schema_decode(s, VARDATA(v->definition),
+							  VARSIZE(v->definition) - VARHDRSZ);
+	if (status != CC_OK)
+		custody_check_ledger(status, psprintf("schema version %u", version));
+	return v;
+}
+
+CustodyVersion *
+custody_schema_load(uint32 version, Snapshot snapshot)
+{
+	CustodyVersion *v = NULL;
+	CustodyScan scan;
+	ScanKeyData key;
+
+	custody_catalog_key_int4(&key, Anum_schema_version,
+							 BTEqualStrategyNumber, (int32) version);
+	custody_catalog_scan_begin(&scan, CUSTODY_LOG_SCHEMA, CUSTODY_SCHEMA_PKEY,
+							   snapshot, ForwardScanDirection, 1, &key);
+	if (custody_catalog_scan_next(&scan))
+		v = custody_schema_decode(version,
+								  DatumGetUInt32(custody_catalog_get(&scan, Anum_schema_relation_id)),
+								  DatumGetObjectId(custody_catalog_get(&scan, Anum_schema_leaf)),
+								  custody_catalog_get_bytea(&scan, Anum_schema_definition));
+	custody_catalog_scan_end(&scan);
+	return v;
+}
+
+Oid
+custody_schema_root(Oid leaf)
+{
+	Oid			root = leaf;
+	List	   *ancestors;
+	ListCell   *lc;
+
+	if (!get_rel_relispartition(leaf))
+		return leaf;
+	ancestors = get_partition_ancestors(leaf);
+	foreach(lc, ancestors)
+	{
+		if (custody_schema_protection(lfirst_oid(lc), SnapshotSelf) != NULL)
+			root = lfirst_oid(lc);
+	}
+	list_free(ancestors);
+	return root;
+}
+
+List *
+custody_schema_leaves(Oid root, LOCKMODE lockmode)
+{
+	List	   *leaves = NIL;
+	ListCell   *lc;
+
+	if (get_rel_relkind(root) != RELKIND_PARTITIONED_TABLE)
+		return list_make1_oid(root);
+	foreach(lc, find_all_inheritors(root, lockmode, NULL))
+	{
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_RELATION)
+			leaves = lappend_oid(leaves, lfirst_oid(lc));
+	}
+	return leaves;
+}
+
+/* A slice over UTF-8 text of a server string; NULL gives the empty slice. */
+static cc_slice
+text_slice(const char *text)
+{
+	cc_slice	s;
+	char	   *utf8;
+
+	utf8 = text == NULL ? "" :
+		pg_server_to_any(text, strlen(text), PG_UTF8);
+	s.data = (const uint8_t *) utf8;
+	s.len = strlen(utf8);
+	return s;
+}
+
+/*
+ * Key columns of a leaf: the primary key, else the first unique index over
+ * NOT NULL columns that is immediate, complete and without expressions.
+ */
+static List *
+key_attnums(Relation leaf)
+{
+	List	   *indexes = RelationGetIndexList(leaf);
+	List	   *result = NIL;
+	bool		primary = false;
+	ListCell   *lc;
+
+	foreach(lc, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+		Form_pg_index form = index->rd_index;
+		List	   *attnums = NIL;
+		bool		usable = form->indisunique && form->indimmediate &&
+			form->indisvalid &&
+			RelationGetIndexPredicate(index) == NIL &&
+			RelationGetIndexExpressions(index) == NIL &&
+			(result == NIL || (form->indisprimary && !primary));
+
+		for (int i = 0; usable && i < form->indnkeyatts; i++)
+		{
+			AttrNumber	attnum = form->indkey.values[i];
+
+			if (attnum <= 0 ||
+				!TupleDescAttr(RelationGetDescr(leaf), attnum - 1)->attnotnull)
+				usable = false;
+			else
+				attnums = lappend_int(attnums, attnum);
+		}
+		if (usable)
+		{
+			result = attnums;
+			primary = form->indisprimary;
+		}
+		index_close(index, AccessShareLock);
+	}
+	return result;
+}
+
+/* Position of an attribute among the live columns. */
+static uint16
+attnum_position(TupleDesc desc, AttrNumber attnum)
+{
+	uint16		position = 0;
+
+	for (int i = 0; i < attnum - 1; i++)
+		if (!TupleDescAttr(desc, i)->attisdropped)
+			position++;
+	return position;
+}
+
+/* What rows older than the column read as, if it was added without rewrite. */
+static void
+define_missing(TupleDesc desc, int i, cc_column *column)
+{
+	Form_pg_attribute att = TupleDescAttr(desc, i);
+	AttrMissing *missing;
+
+	if (!att->atthasmissing || desc->constr == NULL ||
+		desc->constr->missing == NULL)
+		return;
+	missing = &desc->constr->missing[i];
+	if (!missing->am_present)
+		return;
+	column->flags |= CC_COLUMN_HAS_MISSING;
+	{
+		char	   *text = custody_canonical_output(att->atttypid,
+													missing->am_value);
+
+		cc_value_set(&column->missing, text, strlen(text));
+	}
+}
+
+static void
+define_columns(TupleDesc desc, cc_schema *s)
+{
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		cc_column  *column;
+
+		if (att->attisdropped)
+			continue;
+		column = &s->columns[s->ncolumns++];
+		column->name = text_slice(NameStr(att->attname));
+		column->type = text_slice(format_type_extended(att->atttypid,
+													   att->atttypmod,
+													   FORMAT_TYPE_TYPEMOD_GIVEN));
+		column->flags = att->attgenerated ? CC_COLUMN_GENERATED : 0;
+		define_missing(desc, i, column);
+	}
+}
+
+static void
+define_key(Relation leaf, cc_schema *s)
+{
+	List	   *attnums = key_attnums(leaf);
+	ListCell   *lc;
+
+	s->key_kind = attnums == NIL ? CC_KEY_WHOLE_ROW : CC_KEY_COLUMNS;
+	foreach(lc, attnums)
+		s->key_positions[s->nkeys++] =
+			attnum_position(RelationGetDescr(leaf), lfirst_int(lc));
+}
+
+static uint16
+define_subject(Relation leaf, const char *subject)
+{
+	AttrNumber	attnum = subject == NULL ? InvalidAttrNumber :
+		get_attnum(RelationGetRelid(leaf), subject);
+
+	return attnum == InvalidAttrNumber ? CC_NO_POSITION :
+		attnum_position(RelationGetDescr(leaf), attnum);
+}
+
+static void
+define_names(Relation leaf, Oid root, cc_schema *s)
+{
+	s->schema = text_slice(get_namespace_name(get_rel_namespace(root)));
+	s->table = text_slice(get_rel_name(root));
+	s->leaf_schema = text_slice(get_namespace_name(RelationGetNamespace(leaf)));
+	s->leaf_table = text_slice(RelationGetRelationName(leaf));
+	s->encoding = text_slice(GetDatabaseEncodingName());
+}
+
+bytea *
+custody_schema_define(Relation leaf, const CustodyProtection *protection)
+{
+	TupleDesc	desc = RelationGetDescr(leaf);
+	int			capacity = desc->natts + 1;
+	CustodySettings saved;
+	cc_schema	s;
+	cc_writer	w;
+	bytea	   *result;
+
+	memset(&s, 0, sizeof(s));
+	s.columns = palloc0(capacity * sizeof(cc_column));
+	s.key_positions = palloc0(capacity * sizeof(uint16_t));
+	define_names(leaf, protection->relid, &s);
+	define_key(leaf, &s);
+	s.subject = define_subject(leaf, protection->subject);
+
+	custody_canonical_begin(&saved, true);
+	PG_TRY();
+	{
+		define_columns(desc, &s);
+	}
+	PG_FINALLY();
+	{
+		custody_canonical_end(&saved);
+	}
+	PG_END_TRY();
+
+	cc_writer_init(&w, NULL, 0);
+	cc_write_schema(&w, &s);
+	result = palloc(VARHDRSZ + w.len);
+	SET_VARSIZE(result, VARHDRSZ + w.len);
+	cc_writer_init(&w, VARDATA(result), w.len);
+	cc_write_schema(&w, &s);
+	return result;
+}

@@ -1,0 +1,338 @@
+/*
+ * xact.c
+ *	  Transaction callbacks: the transaction record at pre-commit.
+ *
+ * The record is written when deferred triggers have run and nothing of the
+ * transaction may change any more: at pre-commit, or before PREPARE.  A change
+ * that arrives later is refused, because no record could cover it.
+ *
+ * Everything here that can fail runs before commit; callbacks at commit and
+ * abort only reset static state.
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "access/xact.h"
+#include "catalog/pg_authid.h"
+#include "datatype/timestamp.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "replication/origin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+#include "utils/xid8.h"
+
+#include "pg/append.h"
+#include "pg/catalog.h"
+#include "pg/compat.h"
+#include "pg/error.h"
+#include "pg/guc.h"
+#include "pg/shmem.h"
+#include "pg/xact.h"
+
+#define MAX_CURRENT_USERS 16
+
+void		(*custody_xact_end_hook) (bool committed) = NULL;
+
+static bool callbacks_registered = false;
+
+/* This transaction. */
+static bool record_written = false;
+static Oid	current_users[MAX_CURRENT_USERS];
+static int	ncurrent_users = 0;
+
+/* This backend; 0 = to be read again. */
+static uint32 incarnation = 0;
+
+static void
+invalidate_incarnation(Datum arg, Oid relid)
+{
+	incarnation = 0;
+}
+
+uint32
+custody_xact_incarnation(void)
+{
+	CustodyScan scan;
+
+	if (incarnation != 0)
+		return incarnation;
+	custody_catalog_scan_begin(&scan, CUSTODY_LOG_INCARNATION,
+							   CUSTODY_INCARNATION_PKEY, SnapshotSelf,
+							   BackwardScanDirection, 0, NULL);
+	incarnation = 1;
+	if (custody_catalog_scan_next(&scan))
+		incarnation = DatumGetUInt32(custody_catalog_get(&scan,
+														 Anum_incarnation_incarnation));
+	custody_catalog_scan_end(&scan);
+	return incarnation;
+}
+
+static cc_slice
+utf8_slice(const char *text)
+{
+	cc_slice	s = {NULL, 0};
+
+	if (text != NULL && text[0] != '\0')
+	{
+		s.data = (const uint8_t *) pg_server_to_any(text, strlen(text), PG_UTF8);
+		s.len = strlen((const char *) s.data);
+	}
+	return s;
+}
+
+/* A role's name; its number if it is gone. */
+static char *
+role_name(Oid role)
+{
+	char	   *name = GetUserNameFromId(role, true);
+
+	return name ? name : psprintf("%u", role);
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+static char *
+current_user_names(void)
+{
+	char	   *names[MAX_CURRENT_USERS];
+	StringInfoData buf;
+
+	for (int i = 0; i < ncurrent_users; i++)
+		names[i] = (char *) quote_identifier(role_name(current_users[i]));
+	qsort(names, ncurrent_users, sizeof(char *), compare_names);
+	initStringInfo(&buf);
+	for (int i = 0; i < ncurrent_users; i++)
+		appendStringInfo(&buf, "%s%s", i > 0 ? "," : "", names[i]);
+	return buf.data;
+}
+
+static char *
+authenticated_identity(void)
+{
+	const char *method = NULL;
+	const char *id = custody_compat_authn_id(&method);
+
+	return id == NULL ? NULL : psprintf("%s:%s", method, id);
+}
+
+static char *
+client_address(void)
+{
+	if (MyProcPort == NULL || MyProcPort->remote_host == NULL)
+		return NULL;
+	if (MyProcPort->remote_port == NULL || MyProcPort->remote_port[0] == '\0')
+		return pstrdup(MyProcPort->remote_host);
+	return psprintf("%s:%s", MyProcPort->remote_host, MyProcPort->remote_port);
+}
+
+static char *
+replication_origin(void)
+{
+	char	   *name = NULL;
+
+	if (replorigin_session_origin == InvalidRepOriginId ||
+		replorigin_session_origin == DoNotReplicateId)
+		return NULL;
+	if (!replorigin_by_oid(replorigin_session_origin, true, &name))
+		return psprintf("%u", replorigin_session_origin);
+	return name;
+}
+
+static int64
+unix_microseconds(TimestampTz t)
+{
+	return t + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+}
+
+static void
+fill_record(cc_record *r)
+{
+	memset(r, 0, sizeof(*r));
+	r->incarnation = custody_xact_incarnation();
+	r->number = custody_append_transaction_number();
+	r->commit_number = custody_catalog_nextval(CUSTODY_COMMIT_NUMBER);
+	r->xid = U64FromFullTransactionId(GetTopFullTransactionId());
+	r->start_time = unix_microseconds(GetCurrentTransactionStartTimestamp());
+	r->commit_time = unix_microseconds(GetCurrentTimestamp());
+	r->session_user = utf8_slice(role_name(GetSessionUserId()));
+	r->outer_user = utf8_slice(role_name(GetOuterUserId()));
+	r->current_users = utf8_slice(current_user_names());
+	r->identity = utf8_slice(authenticated_identity());
+	r->client_address = utf8_slice(client_address());
+	r->application = utf8_slice(application_name);
+	r->replication_origin = utf8_slice(replication_origin());
+	r->entry_count = custody_append_count();
+	custody_append_root(r->root);
+	r->actor = utf8_slice(custody_context_actor);
+	r->reason = utf8_slice(custody_context_reason);
+	r->purpose = utf8_slice(custody_context_purpose);
+	r->extra = utf8_slice(custody_context_extra);
+}
+
+static void
+store_record(const cc_record *r)
+{
+	Datum		values[Anum_transaction_record];
+	bool		nulls[Anum_transaction_record] = {0};
+	cc_writer	w;
+	bytea	   *record;
+
+	cc_writer_init(&w, NULL, 0);
+	cc_write_record(&w, r);
+	record = palloc(VARHDRSZ + w.len);
+	SET_VARSIZE(record, VARHDRSZ + w.len);
+	cc_writer_init(&w, VARDATA(record), w.len);
+	cc_write_record(&w, r);
+
+	values[Anum_transaction_txn_no - 1] = Int64GetDatum((int64) r->number);
+	values[Anum_transaction_xact_id - 1] =
+		FullTransactionIdGetDatum(GetTopFullTransactionId());
+	values[Anum_transaction_record - 1] = PointerGetDatum(record);
+	custody_catalog_insert(CUSTODY_LOG_TRANSACTION, values, nulls);
+}
+
+/* A seal that nobody will make must not be promised. */
+static void
+check_synchronous_seal(void)
+{
+	if (custody_synchronous_seal && MyProcPort != NULL &&
+		!custody_shmem_available())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("custody.synchronous_seal needs the sealer"),
+				 errdetail("The library is not preloaded, so no sealer runs that the commit could wait for."),
+				 errhint("Add pg_custody to shared_preload_libraries, or set custody.synchronous_seal to off.")));
+}
+
+static void
+pre_commit(void)
+{
+	cc_record	r;
+
+	if (!custody_append_pending())
+		return;
+	check_synchronous_seal();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	custody_append_flush();
+	fill_record(&r);
+	store_record(&r);
+	PopActiveSnapshot();
+	record_written = true;
+}
+
+static void
+end_transaction(bool committed)
+{
+	bool		wait = committed && record_written &&
+		custody_synchronous_seal && MyProcPort != NULL;
+
+	custody_append_reset();
+	record_written = false;
+	ncurrent_users = 0;
+	if (custody_xact_end_hook)
+		custody_xact_end_hook(committed);
+	if (wait)
+	{
+		custody_shmem_wake_sealer();
+		custody_shmem_wait_sealed();
+	}
+}
+
+static void
+xact_callback(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+		case XACT_EVENT_PRE_PREPARE:
+			pre_commit();
+			break;
+		case XACT_EVENT_COMMIT:
+			end_transaction(true);
+			break;
+		case XACT_EVENT_PREPARE:
+		case XACT_EVENT_ABORT:
+			end_transaction(false);
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+subxact_callback(SubXactEvent event, SubTransactionId mySubid,
+				 SubTransactionId parentSubid, void *arg)
+{
+	switch (event)
+	{
+		case SUBXACT_EVENT_COMMIT_SUB:
+			custody_append_subcommit(GetCurrentTransactionNestLevel());
+			break;
+		case SUBXACT_EVENT_ABORT_SUB:
+			custody_append_subabort(GetCurrentTransactionNestLevel());
+			if (custody_xact_end_hook)
+				custody_xact_end_hook(false);
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+note_current_user(void)
+{
+	Oid			user = GetUserId();
+
+	for (int i = 0; i < ncurrent_users; i++)
+		if (current_users[i] == user)
+			return;
+	if (ncurrent_users < MAX_CURRENT_USERS)
+		current_users[ncurrent_users++] = user;
+}
+
+void
+custody_xact_note_change(void)
+{
+	if (unlikely(!callbacks_registered))
+	{
+		RegisterXactCallback(xact_callback, NULL);
+		RegisterSubXactCallback(subxact_callback, NULL);
+		CacheRegisterRelcacheCallback(invalidate_incarnation, (Datum) 0);
+		callbacks_registered = true;
+	}
+	if (record_written)
+		ereport(ERROR,
+				(errcode(ERRCODE_CUSTODY_LATE_CHANGE),
+				 errmsg("protected table changed after the transaction's record was written"),
+				 errdetail("Another module changes rows while the transaction commits."),
+				 errhint("Let it make its changes before COMMIT, for instance in a deferred trigger.")));
+	note_current_user();
+}
+
+bool
+custody_xact_has_changes(void)
+{
+	return custody_append_pending();
+}
+
+void
+custody_xact_require_clean(const char *function)
+{
+	if (custody_append_pending())
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("%s cannot run in a transaction that has changed protected tables",
+						function),
+				 errdetail("The changes are not in the ledger before the transaction commits."),
+				 errhint("Commit first, then call %s.", function)));
+}
