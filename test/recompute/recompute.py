@@ -163,6 +163,24 @@ def ed25519_check(public, message, signature):
             (left[1] * right[2] - right[1] * left[2]) % P == 0)
 
 
+def _ed_bytes(point):
+    inverse = pow(point[2], P - 2, P)
+    x, y = point[0] * inverse % P, point[1] * inverse % P
+    return (y | ((x & 1) << 255)).to_bytes(32, 'little')
+
+
+def ed25519_make(seed, message):
+    """Public key and signature of a seed; for the vectors."""
+    h = hashlib.sha512(seed).digest()
+    a = int.from_bytes(h[:32], 'little') & ((1 << 254) - 8) | (1 << 254)
+    public = _ed_bytes(_ed_mul(a, ED_G))
+    r = int.from_bytes(hashlib.sha512(h[32:] + message).digest(), 'little') % L
+    point = _ed_bytes(_ed_mul(r, ED_G))
+    k = int.from_bytes(hashlib.sha512(point + public + message).digest(),
+                       'little') % L
+    return public, point + ((r + k * a) % L).to_bytes(32, 'little')
+
+
 # ECDSA over P-256 with SHA-256 (FIPS 186-4)
 
 EP = 2 ** 256 - 2 ** 224 + 2 ** 192 + 2 ** 96 - 1
@@ -318,6 +336,7 @@ class Value:
 
     def __init__(self, length, data=None, digest=None):
         self.length = length
+        self.reference = digest is not None
         if length is None:
             self.image = b'\0'
         elif length <= 1024:
@@ -382,6 +401,7 @@ KINDS = {1: 'baseline', 2: 'insert', 3: 'update', 4: 'delete',
 HAS_ROW = ('baseline', 'insert', 'update')
 HAS_OVERWRITTEN = ('update', 'delete')
 ROW_LEVEL = HAS_ROW + ('delete',)
+NO_TABLE = ('key', 'incarnation', 'environment')
 
 # Bodies of the other kinds: a number of bytes (an integer, or raw), or 't'.
 BODIES = {'truncate': (8,), 'detach': (8,), 'protect': 'tttt' + '8',
@@ -404,7 +424,8 @@ class Schema:
             raise Unreadable('key kind')
         if (self.key_kind == 2) != (not self.keys):
             raise Unreadable('key columns do not fit the key kind')
-        if any(p >= self.n for p in self.keys):
+        if (any(p >= self.n for p in self.keys) or
+                len(set(self.keys)) != len(self.keys)):
             raise Unreadable('key position')
         if self.subject != 0xFFFF and self.subject >= self.n:
             raise Unreadable('subject position')
@@ -416,7 +437,10 @@ class Schema:
         name, kind, flags = r.bytes(), r.bytes(), r.uint(1)
         if flags > 3:
             raise Unreadable('column flags')
-        return name, kind, flags, Value.read(r) if flags & 2 else None
+        missing = Value.read(r) if flags & 2 else None
+        if missing is not None and missing.reference:
+            raise Unreadable('a missing value is a reference')
+        return name, kind, flags, missing
 
 
 class Entry:
@@ -427,6 +451,8 @@ class Entry:
             raise Unreadable('entry kind')
         self.kind = KINDS[code]
         self.relation, self.version = r.uint(4), r.uint(4)
+        if self.kind in NO_TABLE and (self.relation or self.version):
+            raise Unreadable('relation or version of a control event')
         self.key_changed = bool(self.flags & 1)
         allowed = {'update': 1, 'insert': 2}.get(self.kind, 0)
         if self.flags & ~allowed:
@@ -566,8 +592,8 @@ class Block:
         self.origin = r.bytes().decode('ascii', 'replace')
         self.snapshot = r.bytes()
         r.end()
-        if not origin_valid(self.origin):
-            raise Unreadable('origin')
+        if not origin_valid(self.origin) or self.leaves == 0:
+            raise Unreadable('origin or leaves of a block')
 
 
 # Section 6: checkpoints
@@ -743,6 +769,8 @@ class Ledger:
 
     def learn_key(self, epoch, key):
         known = self.keys.setdefault(epoch, [])
+        if key.type not in (1, 2):
+            raise Unreadable('type of key')
         if any(k.type == key.type and k.key != key.key for k in known):
             self.differ('a second key for epoch %d' % epoch)
         if not any(key.same(t) for t in self.trusted):
@@ -825,6 +853,98 @@ def main_ledger(name, keys):
         return summary(recompute(iter(sys.stdin), trusted))
     with open(name, encoding='ascii', newline='') as f:
         return summary(recompute(iter(f), trusted))
+
+
+# The pinned vectors and the worked example
+
+class Vectors:
+    def __init__(self, name):
+        with open(name, encoding='utf-8') as f:
+            self.pinned = json.load(f)
+        self.differences = []
+
+    def agree(self, name, got):
+        if isinstance(got, bytes):
+            got = got.hex()
+        if self.pinned[name] != got:
+            self.differences.append('%s: recomputed %s, pinned %s' % (
+                name, got, self.pinned[name]))
+
+    def hex(self, name):
+        return bytes.fromhex(self.pinned[name])
+
+    def row(self):
+        """Section 3, from the values and the secret."""
+        values = [Value(None) if v is None else
+                  Value(len(v.encode()), data=v.encode())
+                  for v in self.pinned['values']]
+        self.agree('value_images', [v.image.hex() for v in values])
+        salts = Salts(self.hex('secret'))
+        self.agree('salts',
+                   [salts(i).hex() for i in range(3 + len(values))])
+        columns = [column_commitment(salts(3 + p), p, v)
+                   for p, v in enumerate(values)]
+        self.agree('column_commitments', [c.hex() for c in columns])
+        self.agree('row_commitment', row_commitment(columns))
+        self.agree('key_commitment', key_commitment(salts(0), values[:1]))
+        self.agree('row_digest', row_digest(values))
+        self.agree('overwritten_commitment',
+                   overwritten_commitment(salts(1), row_digest(values)))
+        self.agree('lookup_key',
+                   lookup_key(self.pinned['relation'], values[:1]))
+        self.agree('lookup_subject', lookup_subject(values[0]))
+
+    def block(self):
+        """Sections 2, 4 and 5: block 0."""
+        entries = Tree()
+        log = Tree()
+        for name in ('key_entry', 'schema_entry', 'insert_entry'):
+            self.agree(name + '_leaf_hash', leaf_hash(self.hex(name)))
+            entries.append(self.hex(name))
+        self.agree('entries_root', entries.root())
+        for name in ('block_header', 'transaction_record'):
+            self.agree(name + '_leaf_hash', leaf_hash(self.hex(name)))
+            log.append(self.hex(name))
+        self.agree('root', log.root())
+        return log
+
+    def head(self, log):
+        """Section 6: the signed checkpoint, from the seed."""
+        origin = self.pinned['origin']
+        text = checkpoint_text(origin, log.size, log.root())
+        public, signature = ed25519_make(self.hex('seed'), text)
+        key = b'\1' + public
+        keyid = H(origin.encode() + b'\n' + key)[:4]
+        line = '\u2014 %s %s\n' % (
+            origin, base64.b64encode(keyid + signature).decode())
+        self.agree('checkpoint_digest', checkpoint_digest(text))
+        self.agree('checkpoint', text.decode() + '\n' + line)
+        self.agree('verifier_key', '%s+%s+%s' % (
+            origin, keyid.hex(), base64.b64encode(key).decode()))
+
+    def document(self, name):
+        """Is every long byte string of the worked example pinned?"""
+        with open(name, encoding='utf-8') as f:
+            example = f.read().split('\n## 9. ', 1)[1]
+        known = json.dumps(self.pinned)
+        shown = re.findall('[0-9a-f]{8,}', example)
+        for text in shown:
+            if text not in known:
+                self.differences.append('worked example: ' + text)
+        if len(shown) < 20:
+            self.differences.append('worked example: not found')
+
+
+def main_vectors(name):
+    v = Vectors(name)
+    v.row()
+    v.head(v.block())
+    if os.path.exists(FORMAT):
+        v.document(FORMAT)
+    ledger = recompute(iter([line + '\n' for line in v.pinned['bundle']]),
+                       [Key(v.pinned['verifier_key'])])
+    ledger.differences[:0] = v.differences
+    return summary(ledger)
 
 
 def main(args):
