@@ -1,1 +1,74 @@
-# targets for tests
+# Targets for tests, included by the Makefile.  Every suite runs in clusters of
+# its own, from a private copy of the server; nothing of the system is touched.
+
+PERL ?= perl
+PROVE_CHECK = $(shell command -v prove)
+UNIT_DIR = build/unit
+UNIT_CC ?= gcc
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
+UNIT_CFLAGS = -std=c99 -g -O1 -Wall -Wextra $(SANITIZE) -Isrc -Itest/unit \
+	-I$(UNIT_DIR) -DPG_CUSTODY_VERSION='"$(EXTVERSION)"'
+UNIT_TESTS = $(patsubst test/unit/%.c,$(UNIT_DIR)/%,$(sort $(wildcard test/unit/test_*.c)))
+UNIT_CORE = $(patsubst src/core/%.c,$(UNIT_DIR)/core/%.o,$(sort $(wildcard src/core/*.c)))
+UNIT_HEADERS = $(wildcard src/core/*.h test/unit/*.h)
+
+.PHONY: help demo check unit symcheck fuzz bench check-orthanc dist format-check
+
+help:
+	@echo "make            build module and offline verifier"
+	@echo "make install    install them into the server of PG_CONFIG"
+	@echo "make demo       show the main job on a synthetic hospital"
+	@echo "make check      run all tests, each in a cluster of its own"
+	@echo "make unit       core tests under ASan and UBSan"
+	@echo "make symcheck   check that the floors hold"
+	@echo "make fuzz       run the fuzzers, FUZZ_SECONDS each"
+	@echo "make check-orthanc  a DICOM server under custody"
+	@echo "make bench      measure cost, in interleaved runs"
+	@echo "make dist       release archive"
+
+demo:
+	demo/run
+
+check:
+	test/check
+
+check-orthanc:
+	test/install-deps build orthanc
+	test/check orthanc
+
+bench:
+	test/install-deps build
+	bench/run
+
+dist:
+	git archive --prefix=pg_custody-$(EXTVERSION)/ -o pg_custody-$(EXTVERSION).tar.gz HEAD
+
+$(UNIT_DIR)/core/%.o: src/core/%.c $(UNIT_HEADERS)
+	@mkdir -p $(@D)
+	$(UNIT_CC) $(UNIT_CFLAGS) -c -o $@ $<
+
+$(UNIT_DIR)/vectors.h: test/unit/vectors.pl $(wildcard test/vectors/*.json)
+	@mkdir -p $(@D)
+	$(PERL) test/unit/vectors.pl test/vectors > $@.tmp && mv $@.tmp $@
+
+$(UNIT_DIR)/test_%: test/unit/test_%.c $(UNIT_CORE) $(UNIT_HEADERS) $(UNIT_DIR)/vectors.h
+	$(UNIT_CC) $(UNIT_CFLAGS) -o $@ $< $(UNIT_CORE) -lcrypto
+
+unit: $(UNIT_TESTS)
+	prove --exec '' $(UNIT_TESTS)
+
+# Core symbols carry the prefix, and neither the core nor the verifier needs
+# anything but libc and libcrypto.
+symcheck: $(CORE_OBJS) pg_custody_verify
+	test/symcheck $(CORE_OBJS)
+
+FUZZ_SECONDS ?= 60
+FUZZERS = $(patsubst test/fuzz/%.c,%,$(sort $(wildcard test/fuzz/fuzz_*.c)))
+
+build/fuzz/%: test/fuzz/%.c $(wildcard src/core/*.c src/core/*.h)
+	@mkdir -p $(@D)
+	clang -std=c99 -g -O1 -fsanitize=fuzzer,address,undefined -Isrc -Itest/fuzz \
+		-DPG_CUSTODY_VERSION='"$(EXTVERSION)"' -o $@ $< $(wildcard src/core/*.c) -lcrypto
+
+fuzz: $(FUZZERS:%=build/fuzz/%)
+	test/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)
