@@ -942,7 +942,8 @@ def main_vectors(name):
     if os.path.exists(FORMAT):
         v.document(FORMAT)
     ledger = recompute(iter([line + '\n' for line in v.pinned['bundle']]),
-                       [Key(v.pinned['verifier_key'])])
+                       [Key(k) for k in [v.pinned['verifier_key']] +
+                        v.pinned['other_verifier_keys']])
     ledger.differences[:0] = v.differences
     return summary(ledger)
 

@@ -599,15 +599,22 @@ ledger_build_incarnation(ledger *l)
 	ledger_seal(l);
 }
 
+/* Blocks 1 to 5. */
+static void
+ledger_build_rest(ledger *l)
+{
+	ledger_build_second(l);
+	ledger_build_rotation(l);
+	ledger_seal(l);				/* a heartbeat: a header alone */
+	ledger_build_incarnation(l);
+}
+
 static void
 ledger_build(ledger *l)
 {
 	ledger_init(l);
 	ledger_build_first(l);
-	ledger_build_second(l);
-	ledger_build_rotation(l);
-	ledger_seal(l);				/* a heartbeat: a header alone */
-	ledger_build_incarnation(l);
+	ledger_build_rest(l);
 }
 
 #endif							/* LEDGER_H */

@@ -235,6 +235,32 @@ put_bundle(const ledger *l)
 	put("  ]\n");
 }
 
+/* The keys of epochs 2 and 3; the seed of epoch n is 32 bytes n. */
+static void
+put_other_keys(void)
+{
+	static const char *const origins[] = {
+		LEDGER_ORIGIN, LEDGER_ORIGIN "/2"
+	};
+	char		text_key[CC_VERIFIER_KEY_MAX + 1];
+	uint8_t		seed[32];
+	cc_signer  *signer;
+	cc_vkey		key;
+	int			i;
+
+	put("  \"other_verifier_keys\": [\n");
+	for (i = 0; i < 2; i++)
+	{
+		memset(seed, i + 2, sizeof(seed));
+		must(cc_signer_from_seed(&signer, seed));
+		must(cc_signer_vkey(signer, origins[i], &key));
+		cc_signer_free(signer);
+		cc_vkey_format(text_key, &key);
+		put("    \"%s\"%s\n", text_key, comma(i, 2));
+	}
+	put("  ],\n");
+}
+
 static void
 put_vectors(void)
 {
@@ -252,9 +278,10 @@ put_vectors(void)
 	put_hex("seed", seed, sizeof(seed), ",");
 	cc_vkey_format(key, &l.key);
 	put("  \"verifier_key\": \"%s\",\n", key);
+	put_other_keys();
 	put_row();
 	put_block(&l);
-	ledger_build_second(&l);
+	ledger_build_rest(&l);
 	put_bundle(&l);
 	put("}\n");
 	ledger_free(&l);
