@@ -53,6 +53,7 @@ typedef struct ledger
 	cc_vkey		key;			/* of the signer */
 	uint64_t	commits;
 	uint8_t		secrets;		/* rows given a secret */
+	item		lost;			/* checkpoint of the block lost in the restore */
 	/* the open block: its records and entries, without header */
 	item		open[LEDGER_ITEMS_MAX];
 	int			nopen;
@@ -130,6 +131,7 @@ ledger_free(ledger *l)
 		free(l->items[i].data);
 		free(l->items[i].private_part);
 	}
+	free(l->lost.data);
 	cc_signer_free(l->signer);
 }
 
@@ -568,10 +570,23 @@ ledger_build_rotation(ledger *l)
 	ledger_seal(l);
 }
 
-/* A second incarnation, of another origin, that lost nothing. */
+/* Seal a heartbeat, then go back to before it. */
+static void
+ledger_lose_block(ledger *l)
+{
+	ledger		saved = *l;
+
+	ledger_seal(l);
+	free(l->items[saved.n].data);
+	saved.lost = l->items[saved.n + 1];
+	*l = saved;
+}
+
+/* A second incarnation, of another origin, after the loss of a block. */
 static void
 ledger_build_incarnation(ledger *l)
 {
+	cc_checkpoint lost;
 	uint8_t		body[256];
 	cc_incarnation_event event;
 	cc_writer	w;
@@ -580,8 +595,10 @@ ledger_build_incarnation(ledger *l)
 	event.incarnation = 2;
 	event.origin = ledger_text(LEDGER_ORIGIN "/2");
 	event.previous_origin = ledger_text(LEDGER_ORIGIN);
-	event.size = l->log.size;
-	memcpy(event.root, l->root, CC_DIGEST_SIZE);
+	ledger_lose_block(l);
+	must(cc_checkpoint_parse(&lost, (char *) l->lost.data, l->lost.len));
+	event.size = lost.size;
+	memcpy(event.root, lost.root, CC_DIGEST_SIZE);
 	event.reason = ledger_text("restored");
 	l->incarnation = 2;
 	l->origin = LEDGER_ORIGIN "/2";

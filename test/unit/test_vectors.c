@@ -282,6 +282,7 @@ put_vectors(void)
 	put_row();
 	put_block(&l);
 	ledger_build_rest(&l);
+	put_text("lost_checkpoint", l.lost.data, l.lost.len);
 	put_bundle(&l);
 	put("}\n");
 	ledger_free(&l);
