@@ -2,7 +2,6 @@
 # its own, from a private copy of the server; nothing of the system is touched.
 
 PERL ?= perl
-PROVE_CHECK = $(shell command -v prove)
 UNIT_DIR = build/unit
 UNIT_CC ?= gcc
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -12,7 +11,7 @@ UNIT_TESTS = $(patsubst test/unit/%.c,$(UNIT_DIR)/%,$(sort $(wildcard test/unit/
 UNIT_CORE = $(patsubst src/core/%.c,$(UNIT_DIR)/core/%.o,$(sort $(wildcard src/core/*.c)))
 UNIT_HEADERS = $(wildcard src/core/*.h test/unit/*.h)
 
-.PHONY: help demo check unit symcheck fuzz bench check-orthanc dist format-check
+.PHONY: help demo check unit symcheck fuzz fuzzers bench check-orthanc dist
 
 help:
 	@echo "make            build module and offline verifier"
@@ -70,5 +69,7 @@ build/fuzz/%: test/fuzz/%.c $(wildcard src/core/*.c src/core/*.h)
 	clang -std=c99 -g -O1 -fsanitize=fuzzer,address,undefined -Isrc -Itest/fuzz \
 		-DPG_CUSTODY_VERSION='"$(EXTVERSION)"' -o $@ $< $(wildcard src/core/*.c) -lcrypto
 
-fuzz: $(FUZZERS:%=build/fuzz/%)
+fuzzers: $(FUZZERS:%=build/fuzz/%)
+
+fuzz: fuzzers
 	test/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)
