@@ -3,6 +3,13 @@
 # src/core and src/bin are compiled without any PostgreSQL include path: the
 # folder is the floor.  "make help" lists the targets.
 
+# Goals that are scripts: they install what a fresh machine lacks, PGXS
+# included, and PGXS has a "check" of its own that only refuses.
+SCRIPT_GOALS = help demo check check-orthanc bench dist
+ifneq ($(filter $(SCRIPT_GOALS),$(MAKECMDGOALS)),)
+include test/scripts.mk
+else
+
 EXTENSION = control/pg_custody
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" control/pg_custody.control)
 DATA = control/pg_custody--1.0.sql
@@ -53,3 +60,5 @@ pg_custody_verify: $(BIN_OBJS) $(filter-out src/core/sigmake.o,$(CORE_OBJS))
 -include $(OBJS:.o=.d) $(BIN_OBJS:.o=.d)
 
 include $(srcdir)/test/check.mk
+
+endif

@@ -1,5 +1,4 @@
-# Targets for tests, included by the Makefile.  Every suite runs in clusters of
-# its own, from a private copy of the server; nothing of the system is touched.
+# Tests that need no server: core under sanitizers, symbols, fuzzers.
 
 PERL ?= perl
 UNIT_DIR = build/unit
@@ -11,7 +10,12 @@ UNIT_TESTS = $(patsubst test/unit/%.c,$(UNIT_DIR)/%,$(sort $(wildcard test/unit/
 UNIT_CORE = $(patsubst src/core/%.c,$(UNIT_DIR)/core/%.o,$(sort $(wildcard src/core/*.c)))
 UNIT_HEADERS = $(wildcard src/core/*.h test/unit/*.h)
 
-.PHONY: help demo check unit symcheck fuzz fuzzers bench check-orthanc dist
+.PHONY: unit symcheck fuzz fuzzers
+
+$(UNIT_DIR)/core/%.o,$(sort $(wildcard src/core/*.c)))
+UNIT_HEADERS = $(wildcard src/core/*.h test/unit/*.h)
+
+.PHONY: unit symcheck fuzz fuzzers
 
 help:
 	@echo "make            build module and offline verifier"
