@@ -46,14 +46,36 @@ schema_codec(const uint8_t *data, size_t len, cc_writer *w)
 	return status;
 }
 
+/* Where the fields begin that a reader passes over, or len. */
+static inline size_t
+passed_over_from(const uint8_t *data, size_t len)
+{
+	cc_reader	r;
+
+	cc_reader_init(&r, data, len);
+	(void) cc_read_raw(&r, 2);
+	while (r.status == CC_OK && r.pos < len && data[r.pos] < 128)
+	{
+		(void) cc_read_u8(&r);
+		(void) cc_read_bytes(&r);
+	}
+	return r.pos;
+}
+
+/* Fields passed over are not decoded; they are written back as they were. */
 static inline cc_status
 record_codec(const uint8_t *data, size_t len, cc_writer *w)
 {
 	cc_record	r;
 	cc_status	status = cc_record_decode(&r, data, len);
+	size_t		tail;
 
 	if (status == CC_OK)
+	{
+		tail = passed_over_from(data, len);
 		cc_write_record(w, &r);
+		cc_write_raw(w, data + tail, len - tail);
+	}
 	return status;
 }
 
