@@ -7,46 +7,7 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
 UNIT_CFLAGS = -std=c99 -g -O1 -Wall -Wextra $(SANITIZE) -Isrc -Itest/unit \
 	-I$(UNIT_DIR) -DPG_CUSTODY_VERSION='"$(EXTVERSION)"'
 UNIT_TESTS = $(patsubst test/unit/%.c,$(UNIT_DIR)/%,$(sort $(wildcard test/unit/test_*.c)))
-UNIT_CORE = $(patsubst src/core/%.c,$(UNIT_DIR)/core/%.o,$(sort $(wildcard src/core/*.c)))
-UNIT_HEADERS = $(wildcard src/core/*.h test/unit/*.h)
-
-.PHONY: unit symcheck fuzz fuzzers
-
-$(UNIT_DIR)/core/%.o,$(sort $(wildcard src/core/*.c)))
-UNIT_HEADERS = $(wildcard src/core/*.h test/unit/*.h)
-
-.PHONY: unit symcheck fuzz fuzzers
-
-help:
-	@echo "make            build module and offline verifier"
-	@echo "make install    install them into the server of PG_CONFIG"
-	@echo "make demo       show the main job on a synthetic hospital"
-	@echo "make check      run all tests, each in a cluster of its own"
-	@echo "make unit       core tests under ASan and UBSan"
-	@echo "make symcheck   check that the floors hold"
-	@echo "make fuzz       run the fuzzers, FUZZ_SECONDS each"
-	@echo "make check-orthanc  a DICOM server under custody"
-	@echo "make bench      measure cost, in interleaved runs"
-	@echo "make dist       release archive"
-
-demo:
-	demo/run
-
-check:
-	test/check
-
-check-orthanc:
-	test/install-deps build orthanc
-	test/check orthanc
-
-bench:
-	test/install-deps build
-	bench/run
-
-dist:
-	git archive --prefix=pg_custody-$(EXTVERSION)/ -o pg_custody-$(EXTVERSION).tar.gz HEAD
-
-$(UNIT_DIR)/core/%.o: src/core/%.c $(UNIT_HEADERS)
+UNIT_CORE = $(patsubst src/core/%.c,$(UNIT_DIR)/core/%.o: src/core/%.c $(UNIT_HEADERS)
 	@mkdir -p $(@D)
 	$(UNIT_CC) $(UNIT_CFLAGS) -c -o $@ $<
 

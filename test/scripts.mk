@@ -6,4 +6,31 @@ VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" control/pg_cust
 
 .PHONY: help demo check check-orthanc bench dist
 
+help:
+	@echo "make            build module and offline verifier"
+	@echo "make install    install them into the server of PG_CONFIG"
+	@echo "make demo       show the main job on a synthetic hospital"
+	@echo "make check      run all tests, each in a cluster of its own"
+	@echo "make unit       core tests under ASan and UBSan"
+	@echo "make symcheck   check that the floors hold"
+	@echo "make fuzz       run the fuzzers, FUZZ_SECONDS each"
+	@echo "make check-orthanc  a DICOM server under custody"
+	@echo "make bench      measure cost, in interleaved runs"
+	@echo "make dist       release archive"
 
+demo:
+	demo/run
+
+check:
+	test/check
+
+check-orthanc:
+	test/install-deps build orthanc
+	test/check orthanc
+
+bench:
+	test/install-deps build
+	bench/run
+
+dist:
+	git archive --prefix=pg_custody-$(VERSION)/ -o pg_custody-$(VERSION).tar.gz HEAD
