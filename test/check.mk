@@ -7,7 +7,12 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
 UNIT_CFLAGS = -std=c99 -g -O1 -Wall -Wextra $(SANITIZE) -Isrc -Itest/unit \
 	-I$(UNIT_DIR) -DPG_CUSTODY_VERSION='"$(EXTVERSION)"'
 UNIT_TESTS = $(patsubst test/unit/%.c,$(UNIT_DIR)/%,$(sort $(wildcard test/unit/test_*.c)))
-UNIT_CORE = $(patsubst src/core/%.c,$(UNIT_DIR)/core/%.o: src/core/%.c $(UNIT_HEADERS)
+UNIT_CORE = $(patsubst src/core/%.c,$(UNIT_DIR)/core/%.o,$(sort $(wildcard src/core/*.c)))
+UNIT_HEADERS = $(wildcard src/core/*.h test/unit/*.h)
+
+.PHONY: unit symcheck fuzz fuzzers
+
+$(UNIT_DIR)/core/%.o: src/core/%.c $(UNIT_HEADERS)
 	@mkdir -p $(@D)
 	$(UNIT_CC) $(UNIT_CFLAGS) -c -o $@ $<
 
