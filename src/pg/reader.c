@@ -24,6 +24,7 @@ static void
 walk_init(CustodyEntryWalk *walk, int64 txn_no)
 {
 	memset(walk, 0, sizeof(*walk));
+	walk->parent = CurrentMemoryContext;
 	walk->context = AllocSetContextCreate(CurrentMemoryContext,
 										  "pg_custody entry walk",
 										  ALLOCSET_DEFAULT_SIZES);
@@ -61,8 +62,13 @@ load_chunk(CustodyEntryWalk *walk)
 {
 	MemoryContext old;
 	CustodyChunk *chunk = &walk->chunk;
+	bool		found;
 
-	if (!custody_catalog_scan_next(&walk->scan))
+	/* The scan keeps what it allocates; the caller may reset his context. */
+	old = MemoryContextSwitchTo(walk->parent);
+	found = custody_catalog_scan_next(&walk->scan);
+	MemoryContextSwitchTo(old);
+	if (!found)
 		return false;
 	MemoryContextReset(walk->context);
 	old = MemoryContextSwitchTo(walk->context);

@@ -33,6 +33,7 @@ typedef struct CustodyChunk
 typedef struct CustodyEntryWalk
 {
 	CustodyScan scan;
+	MemoryContext parent;		/* that was current when the walk began */
 	MemoryContext context;		/* holds the chunk */
 	bool		in_chunk;
 	CustodyChunk chunk;
