@@ -10,6 +10,7 @@
 #endif
 
 #include "catalog/pg_class.h"
+#include "catalog/pg_database.h"
 /*
  * Port keeps its offsets whether or not GSSAPI is compiled in, so its headers
  * are not needed to read the other fields.
@@ -42,6 +43,16 @@ custody_compat_is_owner(Oid relid, Oid role)
 	return object_ownercheck(RelationRelationId, relid, role);
 #else
 	return pg_class_ownercheck(relid, role);
+#endif
+}
+
+static inline bool
+custody_compat_owns_database(Oid database)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(DatabaseRelationId, database, GetUserId());
+#else
+	return pg_database_ownercheck(database, GetUserId());
 #endif
 }
 

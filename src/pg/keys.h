@@ -2,43 +2,86 @@
  * keys.h
  *	  The signing key and the signer's memory, on disk, outside the database.
  *
- * One folder per ledger in custody.key_directory:
+ * One folder per incarnation of a ledger in custody.key_directory:
  *		epoch-000001.pem	private key of the epoch, PKCS#8, mode 0600
- *		signed				the last checkpoint text signed, mode 0600
+ *		signed				the last checkpoint signed and where, mode 0600
+ *		anchor/				checkpoints handed to custody.anchor_command
  * The only caller of sigmake.
  */
 #ifndef CUSTODY_KEYS_H
 #define CUSTODY_KEYS_H
 
 #include "core/checkpoint.h"
-#include "core/sigmake.h"
 #include "utils/uuid.h"
 
-/* The signer's memory. */
-typedef struct CustodySigned
+/* Which database of which cluster this is; what a copy of it would change. */
+typedef struct CustodyCluster
 {
-	bool		exists;
-	char		origin[CC_ORIGIN_MAX + 1];
+	uint64		system_identifier;
+	Oid			database;
+	uint32		timeline;
+} CustodyCluster;
+
+/* A log's size and root. */
+typedef struct CustodyHead
+{
 	uint64		size;
 	uint8		root[CC_DIGEST_SIZE];
-} CustodySigned;
+} CustodyHead;
 
-/* Path of the ledger's folder, palloc'd; checks that the key directory is
- * safe (exists or can be made, ours, mode 0700, outside the data directory);
- * raises ERRCODE_CUSTODY_KEY_DIRECTORY. */
+/* The signer's memory. */
+typedef struct CustodyMemory
+{
+	bool		exists;
+	bool		damaged;		/* there is a file, but it does not parse */
+	char		origin[CC_ORIGIN_MAX + 1];
+	CustodyHead head;			/* last head signed */
+	CustodyCluster cluster;		/* where it was signed */
+} CustodyMemory;
+
+/* The key of one epoch, and who it should be. */
+typedef struct CustodySigner
+{
+	const char *folder;
+	uint32		epoch;
+	const char *origin;
+	const char *verifier_key;	/* as in log_key */
+} CustodySigner;
+
+extern bool custody_keys_head_equal(const CustodyHead *a, const CustodyHead *b);
+/*
+ * Path of a ledger's folder, palloc'd; the folder itself need not exist.  The
+ * key directory is made if need be; raises ERRCODE_CUSTODY_KEY_DIRECTORY
+ * unless it is ours alone and outside the data directory.
+ */
 extern char *custody_keys_folder(const pg_uuid_t *ledger_id);
-/* Make the key of an epoch if there is none yet (create), load it, and give
- * its verifier key under 'origin'.  Raises ERRCODE_CUSTODY_KEY_UNUSABLE. */
-extern void custody_keys_open(const char *folder, uint32 epoch, bool create,
-							  const char *origin, cc_vkey *vkey);
+/* Path of a file of the folder, palloc'd. */
+extern char *custody_keys_path(const char *folder, uint32 epoch);
 /* Does the epoch's key file exist? */
 extern bool custody_keys_exists(const char *folder, uint32 epoch);
-/* Sign a checkpoint: refuses (ERRCODE_CUSTODY_SIGNER_REFUSES) unless memory
- * is empty, equals (previous_size, previous_root), or equals this very head.
- * Writes the memory durably before returning the note (palloc'd). */
-extern char *custody_keys_sign(const char *folder, uint32 epoch, const char *origin,
-							   uint64 previous_size, const uint8 previous_root[CC_DIGEST_SIZE],
-							   uint64 size, const uint8 root[CC_DIGEST_SIZE]);
-extern void custody_keys_memory(const char *folder, CustodySigned *memory);
+/*
+ * The verifier key of an epoch under an origin, palloc'd; makes folder and key
+ * if there is none yet.  Raises ERRCODE_CUSTODY_KEY_UNUSABLE.
+ */
+extern char *custody_keys_create(const char *folder, uint32 epoch,
+								 const char *origin);
+extern void custody_keys_memory(const char *folder, CustodyMemory *memory);
+/*
+ * Sign a head and return the note, palloc'd.  previous is the head of the
+ * block before, NULL if head is the first of its incarnation.  The memory is
+ * written durably before the note is returned.  Raises
+ * ERRCODE_CUSTODY_SIGNER_REFUSES unless the memory agrees with previous or
+ * with this very head, ERRCODE_CUSTODY_KEY_UNUSABLE unless the key file holds
+ * the epoch's key.
+ */
+extern char *custody_keys_sign(const CustodySigner *signer,
+							   const CustodyCluster *cluster,
+							   const CustodyHead *previous,
+							   const CustodyHead *head);
+/* Write a file of mode 0600 so that it is there whole or not at all. */
+extern void custody_keys_write_file(const char *path, const char *data,
+									size_t len);
+/* Make a folder of mode 0700, or raise unless the one there is ours alone. */
+extern void custody_keys_make_folder(const char *path);
 
 #endif							/* CUSTODY_KEYS_H */

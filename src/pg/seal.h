@@ -6,19 +6,46 @@
 #ifndef CUSTODY_SEAL_H
 #define CUSTODY_SEAL_H
 
+#include "datatype/timestamp.h"
+
+typedef struct CustodySealRequest
+{
+	bool		begin;			/* begin the ledger even if nothing happened */
+	bool		heartbeat;		/* write a block even if nothing is new */
+	const char *new_incarnation;	/* begin one, for this reason; or NULL */
+} CustodySealRequest;
+
+typedef struct CustodySealResult
+{
+	bool		installed;		/* the extension is, in this database */
+	bool		begun;			/* the ledger has begun */
+	bool		sealed;			/* a block was written or signed */
+	uint64		tree_size;		/* size of the log */
+	uint32		incarnation;
+	TimestampTz last_block;		/* time of the last block, 0 = none */
+} CustodySealResult;
+
 /*
- * Seal everything committed.  Must be called outside a transaction, in a
- * worker (custody_seal_worker_settings done); runs its own transactions.
- * force_block: write a block (heartbeat) even if nothing is new.
- * Returns the size of the log.
+ * Seal everything that has committed.  Must be called outside a transaction in
+ * a process set up by custody_worker_setup(); runs its own transactions.
+ * Raises on failure, with nothing lost: the next pass continues.
  */
-extern uint64 custody_seal_pass(bool force_block);
-/* Isolation, timeouts, read-write mode, search_path of a sealing process. */
-extern void custody_seal_worker_settings(void);
-/* Start of the last block, for the heartbeat; 0 = none.  Own transaction. */
-extern TimestampTz custody_seal_last_block_time(void);
-/* Run the anchor command for checkpoints not yet anchored; own transactions.
- * Returns false if the command failed and is to be retried. */
-extern bool custody_anchor_pass(void);
+extern void custody_seal_pass(const CustodySealRequest *request,
+							  CustodySealResult *result);
+
+/* What a session lock on the extension guards. */
+#define CUSTODY_LOCK_SEAL 0
+#define CUSTODY_LOCK_ANCHOR 1
+
+/*
+ * Take a lock for this session in a transaction of its own.  False if the
+ * extension is not installed, or, with dont_wait, if the lock is taken.
+ */
+extern bool custody_seal_lock(int which, bool dont_wait, bool *installed);
+extern void custody_seal_unlock(int which);
+
+/* Transactions of a sealing process. */
+extern void custody_seal_begin(void);
+extern void custody_seal_commit(void);
 
 #endif							/* CUSTODY_SEAL_H */

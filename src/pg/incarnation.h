@@ -1,0 +1,45 @@
+/*
+ * incarnation.h
+ *	  Is this still the life of the database that the signer knows?  Begin a
+ *	  ledger, begin a new incarnation, make its key.
+ */
+#ifndef CUSTODY_INCARNATION_H
+#define CUSTODY_INCARNATION_H
+
+#include "pg/ledger.h"
+
+/* What the ledger, the signer and the cluster say, and what follows. */
+typedef struct CustodyLife
+{
+	/* the ledger */
+	CustodyIncarnation incarnation;
+	uint32		epoch;			/* latest; 0 = none */
+	char	   *verifier_key;
+	bool		key_pending;	/* the incarnation's key is not made yet */
+	CustodyBlock last;
+	CustodyBlock before;
+	/* the signer and the cluster */
+	char	   *folder;
+	bool		key_exists;
+	CustodyMemory memory;
+	CustodyCluster cluster;
+	/* verdict, when the ledger has begun */
+	bool		same;			/* the signer may go on */
+	char	   *explanation;	/* not same: what shows that the database was
+								 * copied or restored; NULL: nothing does */
+} CustodyLife;
+
+/* All need a transaction with an active snapshot and the sealing lock. */
+extern void custody_incarnation_load(CustodyLife *life);
+/* Raise why the signer cannot go on. */
+extern void custody_incarnation_refuse(const CustodyLife *life) pg_attribute_noreturn();
+/* Begin the ledger. */
+extern void custody_incarnation_first(const CustodyLife *life);
+/* Begin a new incarnation; returns its number. */
+extern uint32 custody_incarnation_next(const CustodyLife *life, const char *reason);
+/* Make the key of the incarnation and its entry. */
+extern void custody_incarnation_make_key(const CustodyLife *life);
+/* Has the last block been sealed in the present incarnation? */
+extern bool custody_incarnation_owns(const CustodyLife *life, const CustodyBlock *block);
+
+#endif							/* CUSTODY_INCARNATION_H */

@@ -1,0 +1,47 @@
+/*
+ * ledger.h
+ *	  Where the log stands: its last blocks, its incarnation, its keys.
+ *
+ * All functions read under the active snapshot.
+ */
+#ifndef CUSTODY_LEDGER_H
+#define CUSTODY_LEDGER_H
+
+#include "datatype/timestamp.h"
+
+#include "pg/keys.h"
+
+/* An incarnation as in log_incarnation; number 0: the ledger has not begun. */
+typedef struct CustodyIncarnation
+{
+	uint32		number;
+	pg_uuid_t	ledger_id;
+	char		origin[CC_ORIGIN_MAX + 1];
+	CustodyCluster cluster;		/* where it began */
+} CustodyIncarnation;
+
+/* A block as in log_block, its header decoded. */
+typedef struct CustodyBlock
+{
+	bool		exists;
+	bool		is_signed;		/* its checkpoint is stored */
+	uint64		number;
+	uint32		epoch;
+	uint32		incarnation;
+	TimestampTz time;
+	char		origin[CC_ORIGIN_MAX + 1];
+	char	   *snapshot;		/* palloc'd */
+	cc_frontier frontier;
+	CustodyHead head;
+} CustodyBlock;
+
+/* The latest incarnation. */
+extern void custody_ledger_incarnation(CustodyIncarnation *incarnation);
+/* The last two blocks; raises if they cannot be decoded. */
+extern void custody_ledger_blocks(CustodyBlock *last, CustodyBlock *before);
+/* The latest key epoch and its verifier key, palloc'd; 0 and NULL if none. */
+extern uint32 custody_ledger_epoch(char **verifier_key);
+/* Verifier key of an epoch, palloc'd; NULL if there is none. */
+extern char *custody_ledger_verifier_key(uint32 epoch);
+
+#endif							/* CUSTODY_LEDGER_H */

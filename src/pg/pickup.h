@@ -1,0 +1,37 @@
+/*
+ * pickup.h
+ *	  Which transactions a block takes up: those visible now that were not
+ *	  when the last block was made.
+ */
+#ifndef CUSTODY_PICKUP_H
+#define CUSTODY_PICKUP_H
+
+#include "utils/snapshot.h"
+
+#include "core/digest.h"
+
+typedef struct CustodyPicked
+{
+	uint64		commit_number;
+	int64		txn_no;
+	uint8		leaf_hash[CC_DIGEST_SIZE];
+} CustodyPicked;
+
+typedef struct CustodyBatch
+{
+	CustodyPicked *items;		/* in the order of the block */
+	Size		n;
+	Size		capacity;
+} CustodyBatch;
+
+/* Text form of the active snapshot, palloc'd. */
+extern char *custody_pickup_snapshot(void);
+/* Is there any transaction record at all? */
+extern bool custody_pickup_any(void);
+/*
+ * Take up what is visible in the active snapshot and was not in 'since';
+ * since NULL: what has no leaf yet, whatever its transaction id.
+ */
+extern void custody_pickup(CustodyBatch *batch, const char *since);
+
+#endif							/* CUSTODY_PICKUP_H */

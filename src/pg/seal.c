@@ -1,0 +1,396 @@
+/*
+ * seal.c
+ *	  One sealing pass.
+ *
+ * A pass runs in a process of its own, never in the user's transaction: a
+ * block must be committed and durable before its head is signed.  Its steps,
+ * each a transaction:
+ *
+ *		look	is this the life the signer knows?
+ *		begin	the ledger, or a new incarnation, when it must
+ *		key		the incarnation's key and its entry, when it has none
+ *		sign	the last block, if a crash left it unsigned
+ *		block	what committed since the last one, flushed whatever
+ *				synchronous_commit says, and on the synchronous standbys
+ *		sign	that block: memory durable, then the checkpoint stored
+ *
+ * Whatever step a crash follows, the next pass goes on from there: the same
+ * head is signed again, a transaction is sealed once.
+ *
+ * Locks: one pass at a time in a database, by a session lock on the extension
+ * (as object, ExclusiveLock), held over all steps and released whatever
+ * happens.  Nothing else takes more than AccessShareLock on an extension but
+ * ALTER and DROP EXTENSION, which wait for the pass to end.
+ *
+ * Transaction state: called outside any; READ COMMITTED is set by
+ * custody_worker_setup(), so the snapshot of the block step is taken after
+ * the lock.  Memory: a context for the pass, deleted at its end.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_extension.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "core/encode.h"
+#include "pg/catalog.h"
+#include "pg/error.h"
+#include "pg/incarnation.h"
+#include "pg/pickup.h"
+#include "pg/seal.h"
+#include "pg/tree.h"
+
+/* The extension whose locks this process takes. */
+static Oid	locked_extension = InvalidOid;
+
+/* Transactions */
+
+void
+custody_seal_begin(void)
+{
+	CHECK_FOR_INTERRUPTS();
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+}
+
+void
+custody_seal_commit(void)
+{
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+}
+
+/* Locks */
+
+static void
+set_tag(LOCKTAG *tag, int which)
+{
+	SET_LOCKTAG_OBJECT(*tag, MyDatabaseId, ExtensionRelationId,
+					   locked_extension, which);
+}
+
+bool
+custody_seal_lock(int which, bool dont_wait, bool *installed)
+{
+	LOCKTAG		tag;
+	bool		locked = false;
+
+	custody_seal_begin();
+	*installed = custody_catalog_installed();
+	if (*installed)
+	{
+		locked_extension = custody_catalog_extension();
+		set_tag(&tag, which);
+		locked = LockAcquire(&tag, ExclusiveLock, true, dont_wait) !=
+			LOCKACQUIRE_NOT_AVAIL;
+	}
+	custody_seal_commit();
+	return locked;
+}
+
+void
+custody_seal_unlock(int which)
+{
+	LOCKTAG		tag;
+
+	set_tag(&tag, which);
+	(void) LockRelease(&tag, ExclusiveLock, true);
+}
+
+/* Signing */
+
+static void
+append_checkpoint(uint64 tree_size, const char *note)
+{
+	Datum		values[Anum_checkpoint_note];
+	bool		nulls[Anum_checkpoint_note] = {0};
+
+	values[Anum_checkpoint_tree_size - 1] = Int64GetDatum((int64) tree_size);
+	values[Anum_checkpoint_note - 1] = CStringGetTextDatum(note);
+	custody_catalog_insert(CUSTODY_LOG_CHECKPOINT, values, nulls);
+}
+
+/*
+ * Sign the last block unless that is done.  The block must be of the present
+ * incarnation: the key of an older one is not ours any more.
+ */
+static void
+sign_step(CustodySealResult *result)
+{
+	CustodyLife life;
+	CustodySigner signer;
+	bool		first;
+	char	   *note;
+
+	custody_seal_begin();
+	custody_incarnation_load(&life);
+	if (custody_incarnation_owns(&life, &life.last) && !life.last.is_signed)
+	{
+		first = !custody_incarnation_owns(&life, &life.before);
+		signer.folder = life.folder;
+		signer.epoch = life.last.epoch;
+		signer.origin = life.last.origin;
+		signer.verifier_key = custody_ledger_verifier_key(life.last.epoch);
+		if (signer.verifier_key == NULL)
+			custody_check_ledger(CC_E_KEY, psprintf("key of epoch %u", signer.epoch));
+		note = custody_keys_sign(&signer, &life.cluster,
+								 first ? NULL : &life.before.head,
+								 &life.last.head);
+		append_checkpoint(life.last.head.size, note);
+		result->sealed = true;
+	}
+	custody_seal_commit();
+}
+
+/* The block */
+
+static bytea *
+make_bytea(const uint8 *data, Size len)
+{
+	bytea	   *b = palloc(VARHDRSZ + len);
+
+	SET_VARSIZE(b, VARHDRSZ + len);
+	memcpy(VARDATA(b), data, len);
+	return b;
+}
+
+static bytea *
+encode_header(const cc_block *block)
+{
+	cc_writer	w;
+	bytea	   *header;
+
+	cc_writer_init(&w, NULL, 0);
+	cc_write_block(&w, block);
+	header = palloc(VARHDRSZ + w.len);
+	SET_VARSIZE(header, VARHDRSZ + w.len);
+	cc_writer_init(&w, VARDATA(header), w.len);
+	cc_write_block(&w, block);
+	return header;
+}
+
+static cc_slice
+slice_of(const char *text)
+{
+	cc_slice	s;
+
+	s.data = (const uint8_t *) text;
+	s.len = strlen(text);
+	return s;
+}
+
+static bytea *
+make_header(const CustodyLife *life, const CustodyBatch *batch)
+{
+	const CustodyBlock *last = &life->last;
+	cc_block	block;
+
+	if (batch->n >= PG_UINT32_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many transactions for one block: %zu", batch->n)));
+	memset(&block, 0, sizeof(block));
+	block.number = last->exists ? last->number + 1 : 0;
+	block.first_leaf = last->head.size;
+	block.leaves = (uint32) batch->n + 1;
+	block.epoch = life->epoch;
+	block.incarnation = life->incarnation.number;
+	block.time = GetCurrentTimestamp() +
+		(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+	if (last->exists)
+		cc_checkpoint_digest(block.previous, last->origin, last->head.size,
+							 last->head.root);
+	block.origin = slice_of(life->incarnation.origin);
+	block.snapshot = slice_of(custody_pickup_snapshot());
+	return encode_header(&block);
+}
+
+static void
+append_leaves(CustodyTree *tree, bytea *header, const CustodyBatch *batch)
+{
+	uint8		hash[CC_DIGEST_SIZE];
+
+	cc_merkle_leaf(hash, VARDATA(header), VARSIZE(header) - VARHDRSZ);
+	custody_tree_append(tree, NULL, hash);
+	for (Size i = 0; i < batch->n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		custody_tree_append(tree, &batch->items[i].txn_no,
+							batch->items[i].leaf_hash);
+	}
+}
+
+static void
+append_block(const CustodyLife *life, const CustodyBatch *batch)
+{
+	bytea	   *header = make_header(life, batch);
+	CustodyTree *tree = palloc(sizeof(CustodyTree));
+	Datum		values[Anum_block_frontier];
+	bool		nulls[Anum_block_frontier] = {0};
+
+	custody_tree_open(tree, &life->last.frontier);
+	append_leaves(tree, header, batch);
+	values[Anum_block_block_no - 1] =
+		Int64GetDatum(life->last.exists ? (int64) life->last.number + 1 : 0);
+	values[Anum_block_tree_size - 1] = Int64GetDatum((int64) tree->frontier.size);
+	values[Anum_block_header - 1] = PointerGetDatum(header);
+	values[Anum_block_frontier - 1] =
+		PointerGetDatum(make_bytea((uint8 *) tree->frontier.nodes,
+								   cc_frontier_count(&tree->frontier) * CC_DIGEST_SIZE));
+	custody_catalog_insert(CUSTODY_LOG_BLOCK, values, nulls);
+}
+
+/*
+ * Write a block of what committed since the last one, if there is any or
+ * 'heartbeat'.  The transaction has no id before its snapshot is taken, so
+ * that after recovery no id the snapshot knows is given out again.
+ */
+static bool
+block_step(bool heartbeat)
+{
+	CustodyLife life;
+	CustodyBatch batch;
+	bool		continues;
+	bool		wanted;
+
+	custody_seal_begin();
+	custody_incarnation_load(&life);
+	if (!life.same || life.key_pending)
+		custody_incarnation_refuse(&life);
+	continues = custody_incarnation_owns(&life, &life.last);
+	custody_pickup(&batch, continues ? life.last.snapshot : NULL);
+	wanted = batch.n > 0 || heartbeat;
+	if (wanted)
+	{
+		append_block(&life, &batch);
+		ForceSyncCommit();
+	}
+	custody_seal_commit();
+	return wanted;
+}
+
+/* The pass */
+
+/* What the first step found to be done. */
+typedef struct Plan
+{
+	bool		first;			/* begin the ledger */
+	const char *reason;			/* begin a new incarnation */
+	bool		sign;			/* the last block is not signed */
+} Plan;
+
+/* Look where ledger and signer stand; false if there is nothing to do. */
+static bool
+look_step(const CustodySealRequest *request, MemoryContext context, Plan *plan)
+{
+	CustodyLife life;
+	bool		go_on = true;
+
+	memset(plan, 0, sizeof(*plan));
+	custody_seal_begin();
+	custody_incarnation_load(&life);
+	if (life.incarnation.number == 0)
+	{
+		plan->first = request->begin || custody_pickup_any();
+		go_on = plan->first;
+	}
+	else if (request->new_incarnation != NULL)
+		plan->reason = request->new_incarnation;
+	else if (!life.same && life.explanation != NULL)
+		plan->reason = MemoryContextStrdup(context, life.explanation);
+	else if (!life.same)
+		custody_incarnation_refuse(&life);
+	plan->sign = life.same && life.last.exists && !life.last.is_signed;
+	custody_seal_commit();
+	return go_on;
+}
+
+/* Begin the ledger or a new incarnation. */
+static void
+begin_step(const Plan *plan)
+{
+	CustodyLife life;
+
+	custody_seal_begin();
+	custody_incarnation_load(&life);
+	if (plan->first)
+		custody_incarnation_first(&life);
+	else
+		(void) custody_incarnation_next(&life, plan->reason);
+	custody_seal_commit();
+}
+
+/* Make the incarnation's key if it has none. */
+static void
+key_step(void)
+{
+	CustodyLife life;
+
+	custody_seal_begin();
+	custody_incarnation_load(&life);
+	if (life.key_pending)
+		custody_incarnation_make_key(&life);
+	custody_seal_commit();
+}
+
+static void
+report_step(CustodySealResult *result)
+{
+	CustodyLife life;
+
+	custody_seal_begin();
+	custody_ledger_incarnation(&life.incarnation);
+	custody_ledger_blocks(&life.last, &life.before);
+	result->begun = life.incarnation.number != 0;
+	result->incarnation = life.incarnation.number;
+	result->tree_size = life.last.head.size;
+	result->last_block = life.last.exists ? life.last.time : 0;
+	custody_seal_commit();
+}
+
+static void
+locked_pass(const CustodySealRequest *request, MemoryContext context,
+			CustodySealResult *result)
+{
+	Plan		plan;
+
+	if (!look_step(request, context, &plan))
+		return;
+	if (plan.sign)
+		sign_step(result);
+	if (plan.first || plan.reason != NULL)
+		begin_step(&plan);
+	key_step();
+	if (block_step(request->heartbeat))
+		sign_step(result);
+	report_step(result);
+}
+
+void
+custody_seal_pass(const CustodySealRequest *request, CustodySealResult *result)
+{
+	MemoryContext context;
+
+	memset(result, 0, sizeof(*result));
+	if (!custody_seal_lock(CUSTODY_LOCK_SEAL, false, &result->installed))
+		return;
+	context = AllocSetContextCreate(TopMemoryContext, "custody sealing pass",
+									ALLOCSET_SMALL_SIZES);
+	PG_TRY();
+	{
+		locked_pass(request, context, result);
+	}
+	PG_FINALLY();
+	{
+		custody_seal_unlock(CUSTODY_LOCK_SEAL);
+		MemoryContextDelete(context);
+	}
+	PG_END_TRY();
+}
