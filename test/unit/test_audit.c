@@ -75,9 +75,9 @@ run_entry(outcome *o, decoded_schema *d, const item *it, cc_findings *f)
 							it->private_part, it->private_len, f);
 }
 
-/* Feed the items as the offline program does. */
+/* Feed items from .. to - 1, which begin with a leaf. */
 static void
-run(outcome *o, const item *items, int n)
+feed(outcome *o, const item *items, int from, int to)
 {
 	static decoded_schema d;
 	static cc_findings f;
@@ -85,10 +85,8 @@ run(outcome *o, const item *items, int n)
 	bool		in_leaf = false;
 	int			i;
 
-	d.known = false;
-	o->n = 0;
-	cc_audit_init(&o->audit);
-	for (i = 0; i < n; i++)
+	d.known = d.known && from > 0;
+	for (i = from; i < to; i++)
 	{
 		const item *it = &items[i];
 
@@ -98,7 +96,6 @@ run(outcome *o, const item *items, int n)
 		{
 			if (in_leaf)
 				cc_audit_leaf_end(&o->audit, &f);
-			collect(o, &f);
 			in_leaf = it->kind == CC_BUNDLE_LEAF;
 			if (in_leaf)
 				cc_audit_leaf(&o->audit, it->data, it->len, hash, &f);
@@ -110,8 +107,26 @@ run(outcome *o, const item *items, int n)
 	}
 	if (in_leaf)
 		cc_audit_leaf_end(&o->audit, &f);
+	collect(o, &f);
+}
+
+static void
+finish(outcome *o)
+{
+	static cc_findings f;
+
 	cc_audit_end(&o->audit, &f);
 	collect(o, &f);
+}
+
+/* A whole ledger, as the offline program verifies it. */
+static void
+run(outcome *o, const item *items, int n)
+{
+	o->n = 0;
+	cc_audit_init(&o->audit);
+	feed(o, items, 0, n);
+	finish(o);
 }
 
 static void
@@ -641,45 +656,81 @@ test_replayed_checkpoint(outcome *o)
 		show(o);
 }
 
-/* The caller's stored frontier puts a diverged engine right again. */
+/* What a caller has stored: the frontier before an item. */
 static void
-test_resume(outcome *o)
+stored_frontier(cc_frontier *log, int before)
 {
-	static cc_findings f;
-	static cc_frontier good;
 	uint8_t		hash[CC_DIGEST_SIZE];
-	cc_vkey		key;
 	int			i;
-	int			first = first_of_block(3);
 
-	cc_frontier_init(&good);
-	for (i = 0; i < first; i++)
+	cc_frontier_init(log);
+	for (i = 0; i < before; i++)
 	{
 		if (base.items[i].kind != CC_BUNDLE_LEAF)
 			continue;
 		cc_merkle_leaf(hash, base.items[i].data, base.items[i].len);
-		cc_frontier_append(&good, hash);
+		cc_frontier_append(log, hash);
 	}
+}
+
+/* The caller's stored frontier puts a diverged engine right again. */
+static void
+test_resume_diverged(outcome *o)
+{
+	static cc_frontier log;
+	item	   *it = &base.items[find(first_of_block(1), CC_BUNDLE_LEAF,
+									  CC_LEAF_TRANSACTION)];
+	int			next = first_of_block(2);
+
+	stored_frontier(&log, next);
+	it->data[it->len - 1] ^= 1;
+	o->n = 0;
 	cc_audit_init(&o->audit);
-	cc_audit_resume(&o->audit, &good, LEDGER_ORIGIN);
-	key = base.key;
-	memset(hash, 2, sizeof(hash));
-	cc_signer_free(base.signer);
-	must(cc_signer_from_seed(&base.signer, hash));
-	must(cc_signer_vkey(base.signer, LEDGER_ORIGIN, &key));
+	feed(o, base.items, 0, next);
+	it->data[it->len - 1] ^= 1;
+	ok(o->n == 1 && o->audit.diverged, "an altered record diverges");
+	cc_audit_resume(&o->audit, &log, LEDGER_ORIGIN);
+	feed(o, base.items, next, base.n);
+	finish(o);
+	if (!ok(o->n == 1 && !o->audit.diverged && o->audit.unconfirmed == 0,
+			"from the stored frontier every later root is confirmed"))
+		show(o);
+}
+
+/* From the middle, with the keys announced earlier. */
+static void
+test_resume_cold(outcome *o)
+{
+	static cc_frontier log;
+	uint8_t		seed[32];
+	cc_signer  *signer;
+	cc_vkey		key;
+	int			from = first_of_block(3);
+
+	memset(seed, 2, sizeof(seed));
+	must(cc_signer_from_seed(&signer, seed));
+	must(cc_signer_vkey(signer, LEDGER_ORIGIN, &key));
+	cc_signer_free(signer);
+	stored_frontier(&log, from);
+	o->n = 0;
+	cc_audit_init(&o->audit);
+	cc_audit_resume(&o->audit, &log, LEDGER_ORIGIN);
 	must(cc_audit_key_add(&o->audit, 2, &key));
-	f.n = 0;
-	i = first;
-	cc_audit_leaf(&o->audit, base.items[i].data, base.items[i].len, hash, &f);
-	cc_audit_leaf_end(&o->audit, &f);
-	ok(f.n == 0 && !cc_audit_block_complete(&o->audit),
-	   "a cold start takes the header as it comes");
-	cc_audit_leaf(&o->audit, base.items[i + 1].data, base.items[i + 1].len,
-				  hash, &f);
-	cc_audit_resume(&o->audit, &good, LEDGER_ORIGIN "/x");
-	cc_audit_leaf(&o->audit, base.items[i].data, base.items[i].len, hash, &f);
-	ok(f.n == 1 && f.items[0].code == CC_F_BLOCK_CHAIN,
+	feed(o, base.items, from, base.n);
+	finish(o);
+	if (!ok(o->n == 0 || (o->n == 1 &&
+						  has(o, CC_F_SCHEMA_UNKNOWN, ANY_LEAF, 0)),
+			"a cold start in the middle is clean but for the schema"))
+		show(o);
+	o->n = 0;
+	cc_audit_init(&o->audit);
+	cc_audit_resume(&o->audit, &log, LEDGER_ORIGIN "/2");
+	must(cc_audit_key_add(&o->audit, 2, &key));
+	feed(o, base.items, from, from + 1);
+	ok(o->n == 1 && has(o, CC_F_BLOCK_CHAIN, ANY_LEAF, -1),
 	   "a header after another origin's head breaks the chain");
+	ok(cc_audit_key_add(&o->audit, 2, &base.key) == CC_E_MISMATCH,
+	   "an epoch has one key");
 }
 
 static void
@@ -713,7 +764,8 @@ main(void)
 	test_no_cascade(&o);
 	test_keys(&o);
 	test_replayed_checkpoint(&o);
-	test_resume(&o);
+	test_resume_diverged(&o);
+	test_resume_cold(&o);
 	test_findings_full();
 	ledger_free(&base);
 	return done_testing();

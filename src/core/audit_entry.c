@@ -1,0 +1,418 @@
+/*
+ * audit_entry.c
+ *	  The verification engine: entries and their private parts.
+ *
+ * Whether a transaction's entries are the ones its record counts and hashes
+ * is judged at the end of the leaf, in audit.c; here each is judged alone.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "core/audit.h"
+
+/* Room for a salter with its alignment; checked before use. */
+#define SALTER_MAX 512
+#define SALTER_ALIGN 16
+
+/* Commitments that did not open, as bits. */
+#define FAULT_KEY 1
+#define FAULT_ROW 2
+#define FAULT_OLD_KEY 4
+#define FAULT_OVERWRITTEN 8
+
+/* Entries */
+
+static int64_t
+entry_number(const cc_audit *a)
+{
+	return (int64_t) a->entry_tree.size - 1;
+}
+
+static void
+entry_fault(cc_audit *a, cc_finding_code code, const char *detail,
+			cc_findings *f)
+{
+	a->entry_faults++;
+	cc_finding_add(f, code, a->leaf_index, entry_number(a), "%s", detail);
+}
+
+/* Learn the key of a key entry. */
+static cc_status
+key_learn(cc_audit *a, cc_slice body, cc_findings *f)
+{
+	cc_key_event event;
+	cc_vkey		key;
+	cc_status	status = cc_key_event_decode(&event, body);
+
+	if (status == CC_OK)
+		status = cc_vkey_parse(&key, (const char *) event.verifier_key.data,
+							   event.verifier_key.len);
+	if (status != CC_OK)
+		return status;
+	if (key.type != CC_SIG_ED25519 && key.type != CC_SIG_ECDSA_P256)
+		return CC_E_KEY;
+	if (cc_audit_key_add(a, event.epoch, &key) != CC_OK)
+		cc_finding_add(f, CC_F_EPOCH_VIOLATION, a->leaf_index,
+					   entry_number(a), "a second key for epoch %" PRIu32, event.epoch);
+	return CC_OK;
+}
+
+/* Count of entries, then texts; a disclosure ends in a digest instead. */
+static cc_status
+texts_decode(uint32_t *count, cc_slice body, int ntexts, bool digest)
+{
+	cc_reader	r;
+
+	cc_reader_init(&r, body.data, body.len);
+	if (count != NULL)
+		*count = cc_read_u32(&r);
+	while (ntexts-- > 0)
+		(void) cc_read_bytes(&r);
+	if (digest)
+		(void) cc_read_raw(&r, CC_DIGEST_SIZE);
+	return cc_reader_end(&r);
+}
+
+static cc_status
+erasure_count(cc_audit *a, cc_slice body)
+{
+	uint32_t	count;
+	cc_status	status = texts_decode(&count, body, 5, false);
+
+	if (status == CC_OK)
+		a->erasures += count;
+	return status;
+}
+
+/* Is the body of an entry that is not row-level canonical? */
+static cc_status
+body_check(cc_audit *a, const cc_entry *e, cc_findings *f)
+{
+	cc_protect_event protect;
+	cc_unprotect_event unprotect;
+	cc_incarnation_event incarnation;
+	uint64_t	count;
+
+	switch (e->kind)
+	{
+		case CC_KIND_TRUNCATE:
+		case CC_KIND_DETACH:
+			return cc_count_body_decode(&count, e->body);
+		case CC_KIND_PROTECT:
+			return cc_protect_event_decode(&protect, e->body);
+		case CC_KIND_UNPROTECT:
+			return cc_unprotect_event_decode(&unprotect, e->body);
+		case CC_KIND_KEY:
+			return key_learn(a, e->body, f);
+		case CC_KIND_ERASURE:
+			return erasure_count(a, e->body);
+		case CC_KIND_DISCLOSURE:
+			return texts_decode(NULL, e->body, 2, true);
+		case CC_KIND_INCARNATION:
+			return cc_incarnation_event_decode(&incarnation, e->body);
+		case CC_KIND_ENVIRONMENT:
+			return texts_decode(NULL, e->body, 3, false);
+		default:
+			/* A schema definition needs the caller's arrays. */
+			return CC_OK;
+	}
+}
+
+bool
+cc_audit_entry(cc_audit *a, cc_entry *e, const void *committed, size_t len,
+			   cc_findings *f)
+{
+	uint8_t		hash[CC_DIGEST_SIZE];
+	cc_status	status;
+
+	cc_merkle_leaf(hash, committed, len);
+	cc_frontier_append(&a->entry_tree, hash);
+	a->entries++;
+	status = cc_entry_decode(e, committed, len);
+	if (status == CC_OK && !cc_kind_is_row(e->kind))
+		status = body_check(a, e, f);
+	if (status == CC_OK)
+		return true;
+	entry_fault(a, CC_F_ENTRY_UNREADABLE, cc_status_text(status), f);
+	return false;
+}
+
+/* Private parts */
+
+static bool
+key_opens(const uint8_t want[CC_DIGEST_SIZE], const uint8_t *salt,
+		  const cc_value *values, const uint16_t *positions, uint16_t k)
+{
+	uint8_t		got[CC_DIGEST_SIZE];
+
+	cc_key_commit(got, salt, values, positions, k);
+	return cc_equal(got, want, CC_DIGEST_SIZE);
+}
+
+/* Faults of a whole private part, under a salter of its secret. */
+static int
+whole_faults(const cc_entry *e, const cc_schema *s, const cc_private *p,
+			 const cc_salter *salter)
+{
+	uint8_t		salt[CC_SALT_SIZE];
+	uint8_t		row[CC_DIGEST_SIZE];
+	bool		has_row = cc_kind_has_row(e->kind);
+	int			faults = 0;
+
+	cc_salter_salt(salter, CC_SALT_KEY, salt);
+	if (!key_opens(e->key, salt, p->values,
+				   has_row ? cc_schema_key_positions(s) : NULL,
+				   cc_schema_key_count(s)))
+		faults |= FAULT_KEY;
+	if (has_row)
+	{
+		cc_row_commit(row, salter, p->values, p->nvalues);
+		if (!cc_equal(row, e->row, CC_DIGEST_SIZE))
+			faults |= FAULT_ROW;
+	}
+	if (e->flags & CC_ENTRY_KEY_CHANGED)
+	{
+		cc_salter_salt(salter, CC_SALT_OLD_KEY, salt);
+		if (!key_opens(e->old_key, salt, p->old_key, NULL, p->nold_key))
+			faults |= FAULT_OLD_KEY;
+	}
+	return faults;
+}
+
+static cc_status
+whole_check(int *faults, const cc_entry *e, const cc_schema *s,
+			cc_private *p, const void *data, size_t len)
+{
+	uint8_t		memory[SALTER_MAX + SALTER_ALIGN];
+	uintptr_t	over = (uintptr_t) memory % SALTER_ALIGN;
+	cc_status	status = cc_private_decode(p, e, s, data, len);
+
+	if (status != CC_OK || p->form == CC_PRIVATE_ERASED)
+		return status;
+	if (cc_salter_size() > SALTER_MAX)
+		return CC_E_SPACE;
+	*faults = whole_faults(e, s, p,
+						   cc_salter_init(memory + SALTER_ALIGN - over,
+										  p->secret));
+	cc_wipe(memory, sizeof(memory));
+	return CC_OK;
+}
+
+/* True, with the salt, when the next item of a redacted part is open. */
+static bool
+item_open(cc_reader *r, cc_slice *salt)
+{
+	uint8_t		state = cc_read_u8(r);
+
+	if (state > 1)
+		cc_reader_fail(r, CC_E_VALUE);
+	if (state != 1)
+		return false;
+	*salt = cc_read_raw(r, CC_SALT_SIZE);
+	return r->status == CC_OK;
+}
+
+static bool
+redacted_key_opens(cc_reader *r, const uint8_t want[CC_DIGEST_SIZE],
+				   cc_value *values, uint16_t k)
+{
+	cc_slice	salt;
+	uint16_t	i;
+
+	if (!item_open(r, &salt))
+		return true;
+	for (i = 0; i < k; i++)
+		cc_read_value(r, &values[i]);
+	if (r->status != CC_OK)
+		return true;
+	return key_opens(want, salt.data, values, NULL, k);
+}
+
+static bool
+redacted_overwritten_opens(cc_reader *r, const uint8_t want[CC_DIGEST_SIZE])
+{
+	uint8_t		got[CC_DIGEST_SIZE];
+	cc_slice	salt;
+	cc_slice	digest;
+
+	if (!item_open(r, &salt))
+		return true;
+	digest = cc_read_raw(r, CC_DIGEST_SIZE);
+	if (r->status != CC_OK)
+		return true;
+	cc_overwritten_commitment(got, salt.data, digest.data);
+	return cc_equal(got, want, CC_DIGEST_SIZE);
+}
+
+static void
+redacted_column(cc_reader *r, uint8_t out[CC_DIGEST_SIZE], uint16_t position)
+{
+	cc_slice	item;
+	cc_value	value;
+
+	if (item_open(r, &item))
+	{
+		cc_read_value(r, &value);
+		if (r->status == CC_OK)
+			cc_column_commitment(out, item.data, position, &value);
+		return;
+	}
+	item = cc_read_raw(r, CC_DIGEST_SIZE);
+	if (r->status == CC_OK)
+		memcpy(out, item.data, CC_DIGEST_SIZE);
+}
+
+/* As cc_row_commitment, over commitments read or recomputed one by one. */
+static bool
+redacted_row_opens(cc_reader *r, const uint8_t want[CC_DIGEST_SIZE],
+				   uint16_t n)
+{
+	static const uint8_t prefix = 0x11;
+	uint8_t		commitment[CC_DIGEST_SIZE] = {0};
+	uint8_t		count[2];
+	cc_sha256	h;
+	uint16_t	i;
+
+	cc_store_u16(count, n);
+	cc_sha256_init(&h);
+	cc_sha256_update(&h, &prefix, 1);
+	cc_sha256_update(&h, count, sizeof(count));
+	for (i = 0; i < n && r->status == CC_OK; i++)
+	{
+		redacted_column(r, commitment, i);
+		cc_sha256_update(&h, commitment, sizeof(commitment));
+	}
+	cc_sha256_final(&h, commitment);
+	return r->status != CC_OK ||
+		cc_equal(commitment, want, CC_DIGEST_SIZE);
+}
+
+static cc_status
+redacted_check(int *faults, const cc_entry *e, const cc_schema *s,
+			   cc_private *p, const void *data, size_t len)
+{
+	cc_reader	r;
+	uint16_t	k = cc_schema_key_count(s);
+
+	if (k > p->values_capacity)
+		return CC_E_SPACE;
+	cc_reader_init(&r, data, len);
+	(void) cc_read_u8(&r);
+	if (!redacted_key_opens(&r, e->key, p->values, k))
+		*faults |= FAULT_KEY;
+	if (cc_kind_has_overwritten(e->kind) &&
+		!redacted_overwritten_opens(&r, e->overwritten))
+		*faults |= FAULT_OVERWRITTEN;
+	if ((e->flags & CC_ENTRY_KEY_CHANGED) &&
+		!redacted_key_opens(&r, e->old_key, p->values, k))
+		*faults |= FAULT_OLD_KEY;
+	if (cc_kind_has_row(e->kind) &&
+		!redacted_row_opens(&r, e->row, s->ncolumns))
+		*faults |= FAULT_ROW;
+	p->form = CC_PRIVATE_REDACTED;
+	return cc_reader_end(&r);
+}
+
+static void
+private_empty(cc_private *p)
+{
+	p->form = CC_PRIVATE_ERASED;
+	p->nvalues = 0;
+	p->nold_key = 0;
+}
+
+/* Name what did not open. */
+static void
+report_faults(cc_audit *a, int faults, cc_findings *f)
+{
+	char		names[64] = "";
+	static const char *const texts[] = {
+		"key", "values", "old key", "overwritten row"
+	};
+	size_t		i;
+
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+	{
+		if ((faults & (1 << i)) == 0)
+			continue;
+		if (names[0] != '\0')
+			strcat(names, ", ");
+		strcat(names, texts[i]);
+	}
+	a->entry_faults++;
+	cc_finding_add(f, CC_F_ENTRY_ALTERED, a->leaf_index, entry_number(a),
+				   "what is stored does not open the commitment: %s", names);
+}
+
+static bool
+row_private_check(cc_audit *a, const cc_entry *e, const cc_schema *schema,
+				  cc_private *p, const void *data, size_t len,
+				  cc_findings *f)
+{
+	bool		redacted = len > 0 &&
+		*(const uint8_t *) data == CC_PRIVATE_REDACTED;
+	int			faults = 0;
+	cc_status	status;
+
+	if (redacted)
+		status = redacted_check(&faults, e, schema, p, data, len);
+	else
+		status = whole_check(&faults, e, schema, p, data, len);
+	if (status != CC_OK)
+	{
+		private_empty(p);
+		a->entry_faults++;
+		cc_finding_add(f, CC_F_ENTRY_ALTERED, a->leaf_index, entry_number(a),
+					   "the private part is unreadable: %s", cc_status_text(status));
+		return false;
+	}
+	if (p->form != CC_PRIVATE_WHOLE)
+		a->withheld++;
+	if (faults != 0)
+		report_faults(a, faults, f);
+	return true;
+}
+
+/* An entry that cannot be opened; the first one of a version is reported. */
+static void
+report_unknown(cc_audit *a, const cc_entry *e, cc_findings *f)
+{
+	uint64_t	name = (uint64_t) e->relation << 32 | e->version;
+	int			i;
+
+	a->entry_faults++;
+	for (i = 0; i < a->nunknown; i++)
+	{
+		if (a->unknown[i] == name)
+		{
+			a->unopened++;
+			return;
+		}
+	}
+	if (a->nunknown < CC_AUDIT_UNKNOWN)
+		a->unknown[a->nunknown++] = name;
+	cc_finding_add(f, CC_F_SCHEMA_UNKNOWN, a->leaf_index, entry_number(a),
+				   "version %" PRIu32 " of relation %" PRIu32 " is not defined before this entry",
+				   e->version, e->relation);
+}
+
+bool
+cc_audit_private(cc_audit *a, const cc_entry *e, const cc_schema *schema,
+				 cc_private *p, const void *data, size_t len, cc_findings *f)
+{
+	private_empty(p);
+	if (!cc_kind_is_row(e->kind))
+	{
+		if (len == 0)
+			return true;
+		entry_fault(a, CC_F_ENTRY_ALTERED,
+					"has a private part, which its kind has not", f);
+		return false;
+	}
+	if (schema == NULL)
+	{
+		report_unknown(a, e, f);
+		return false;
+	}
+	return row_private_check(a, e, schema, p, data, len, f);
+}
