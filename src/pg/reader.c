@@ -138,7 +138,7 @@ custody_reader_leaf_index(int64 txn_no, Snapshot snapshot)
 	CustodyScan scan;
 	int64		leaf_index = -1;
 
-	custody_catalog_key_int8(&key, 1, BTEqualStrategyNumber, txn_no);
+	custody_catalog_key_int8(&key, Anum_leaf_txn_no, BTEqualStrategyNumber, txn_no);
 	custody_catalog_scan_begin(&scan, CUSTODY_LOG_LEAF, CUSTODY_LEAF_TXN_NO,
 							   snapshot, ForwardScanDirection, 1, &key);
 	if (custody_catalog_scan_next(&scan))
