@@ -47,7 +47,8 @@ sample_end(samples *s)
 }
 
 static inline void
-sample_entry(samples *s, cc_kind kind, uint8_t flags, const char *body)
+sample_entry(samples *s, const char *name, cc_kind kind, uint8_t flags,
+			 const char *body)
 {
 	cc_entry	e;
 
@@ -64,20 +65,21 @@ sample_entry(samples *s, cc_kind kind, uint8_t flags, const char *body)
 	memset(e.overwritten, 'o', CC_DIGEST_SIZE);
 	memset(e.old_key, 'q', CC_DIGEST_SIZE);
 	e.body = text_slice(body);
-	cc_write_entry(sample_begin(s, cc_kind_name(kind), entry_codec), &e);
+	cc_write_entry(sample_begin(s, name, entry_codec), &e);
 	sample_end(s);
 }
 
 static inline void
 sample_entries(samples *s)
 {
-	sample_entry(s, CC_KIND_BASELINE, 0, "");
-	sample_entry(s, CC_KIND_INSERT, CC_ENTRY_MOVED, "");
-	sample_entry(s, CC_KIND_UPDATE, 0, "");
-	sample_entry(s, CC_KIND_UPDATE, CC_ENTRY_KEY_CHANGED, "");
-	sample_entry(s, CC_KIND_DELETE, 0, "");
-	sample_entry(s, CC_KIND_TRUNCATE, 0, "12345678");
-	sample_entry(s, CC_KIND_ENVIRONMENT, 0, "\1a\1b\1c");
+	sample_entry(s, "baseline", CC_KIND_BASELINE, 0, "");
+	sample_entry(s, "insert", CC_KIND_INSERT, CC_ENTRY_MOVED, "");
+	sample_entry(s, "update", CC_KIND_UPDATE, 0, "");
+	sample_entry(s, "update of a key", CC_KIND_UPDATE, CC_ENTRY_KEY_CHANGED,
+				 "");
+	sample_entry(s, "delete", CC_KIND_DELETE, 0, "");
+	sample_entry(s, "truncate", CC_KIND_TRUNCATE, 0, "12345678");
+	sample_entry(s, "environment", CC_KIND_ENVIRONMENT, 0, "\1a\1b\1c");
 }
 
 static inline void

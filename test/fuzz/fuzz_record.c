@@ -1,0 +1,7 @@
+/*
+ * fuzz_record.c
+ *	  Transaction record.
+ */
+#include "fuzz.h"
+
+FUZZ_CODEC(record_codec);
