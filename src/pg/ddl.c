@@ -345,8 +345,8 @@ custody_sql_capture_ddl(PG_FUNCTION_ARGS)
 				 errmsg("custody.capture_ddl() cannot be called by hand"),
 				 errdetail("It serves the extension's event triggers."),
 				 errhint("Run the DDL command; it is recorded by itself.")));
-	/* DROP EXTENSION pg_custody itself, or its installation. */
-	if (!custody_catalog_installed())
+	/* Our own triggers, DROP EXTENSION pg_custody itself, its installation. */
+	if (custody_protect_running_ddl() || !custody_catalog_installed())
 		PG_RETURN_NULL();
 	protections = custody_schema_protections(SnapshotSelf);
 	if (protections == NIL)

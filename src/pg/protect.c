@@ -63,6 +63,15 @@ qualified_name(Oid relid)
 									  get_rel_name(relid));
 }
 
+/* Does our own DDL run? */
+static bool running_ddl = false;
+
+bool
+custody_protect_running_ddl(void)
+{
+	return running_ddl;
+}
+
 /* Run DDL with the rights of the bootstrap superuser. */
 static void
 run_ddl(const char *command)
@@ -74,6 +83,7 @@ run_ddl(const char *command)
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID,
 						   context | SECURITY_LOCAL_USERID_CHANGE);
+	running_ddl = true;
 	PG_TRY();
 	{
 		(void) set_config_option("search_path", "pg_catalog, pg_temp",
@@ -86,6 +96,7 @@ run_ddl(const char *command)
 	}
 	PG_FINALLY();
 	{
+		running_ddl = false;
 		SetUserIdAndSecContext(user, context);
 	}
 	PG_END_TRY();

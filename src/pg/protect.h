@@ -16,6 +16,9 @@
 #define CUSTODY_ROW_TRIGGER "!custody_capture"
 #define CUSTODY_TRUNCATE_TRIGGER "!custody_truncate"
 
+/* True while this module makes or drops triggers: the event triggers then
+ * have nothing to record. */
+extern bool custody_protect_running_ddl(void);
 /* Does the table have a trigger of that name? */
 extern bool custody_protect_has_trigger(Oid relid, const char *name);
 /* Give a leaf its truncate trigger if it has none. */
