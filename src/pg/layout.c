@@ -1,0 +1,217 @@
+/*
+ * layout.c
+ *	  All schema versions at hand, for reading entries back.
+ *
+ * Row keys are compared by cc_key_digest under relation number 0, so that one
+ * digest stands for a key under every protection of a table.
+ *
+ * Memory: everything lives in the context that was current when loading.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_inherits.h"
+#include "utils/memutils.h"
+
+#include "pg/catalog.h"
+#include "pg/layout.h"
+
+CustodyProtection *
+custody_layouts_protection(CustodyLayouts *layouts, uint32 relation_id)
+{
+	ListCell   *lc;
+
+	foreach(lc, layouts->protections)
+	{
+		CustodyProtection *p = lfirst(lc);
+
+		if (p->relation_id == relation_id)
+			return p;
+	}
+	return NULL;
+}
+
+static void
+load_layout(CustodyLayouts *layouts, CustodyScan *scan)
+{
+	uint32		version = DatumGetUInt32(custody_catalog_get(scan, Anum_schema_version));
+	CustodyLayout *layout = hash_search(layouts->by_version, &version, HASH_ENTER, NULL);
+
+	memset(layout, 0, sizeof(*layout));
+	layout->version = version;
+	layout->relation_id = DatumGetUInt32(custody_catalog_get(scan, Anum_schema_relation_id));
+	layout->leaf = DatumGetObjectId(custody_catalog_get(scan, Anum_schema_leaf));
+	layout->definition = custody_catalog_get_bytea(scan, Anum_schema_definition);
+	layout->protection = custody_layouts_protection(layouts, layout->relation_id);
+}
+
+CustodyLayouts *
+custody_layouts_load(Snapshot snapshot)
+{
+	CustodyLayouts *layouts = palloc(sizeof(CustodyLayouts));
+	HASHCTL		ctl = {0};
+	CustodyScan scan;
+
+	layouts->context = CurrentMemoryContext;
+	layouts->protections = custody_schema_protections(snapshot);
+	ctl.keysize = sizeof(uint32);
+	ctl.entrysize = sizeof(CustodyLayout);
+	ctl.hcxt = CurrentMemoryContext;
+	layouts->by_version = hash_create("custody layouts", 64, &ctl,
+									  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	custody_catalog_scan_begin(&scan, CUSTODY_LOG_SCHEMA, CUSTODY_SCHEMA_PKEY,
+							   snapshot, ForwardScanDirection, 0, NULL);
+	while (custody_catalog_scan_next(&scan))
+		load_layout(layouts, &scan);
+	custody_catalog_scan_end(&scan);
+	return layouts;
+}
+
+static void
+decode(CustodyLayouts *layouts, CustodyLayout *layout)
+{
+	MemoryContext old;
+
+	if (layout->decoded != NULL)
+		return;
+	old = MemoryContextSwitchTo(layouts->context);
+	layout->decoded = custody_schema_decode(layout->version, layout->relation_id,
+											layout->leaf, layout->definition);
+	MemoryContextSwitchTo(old);
+}
+
+CustodyLayout *
+custody_layouts_find(CustodyLayouts *layouts, uint32 version)
+{
+	CustodyLayout *layout = hash_search(layouts->by_version, &version, HASH_FIND, NULL);
+
+	if (layout != NULL)
+		decode(layouts, layout);
+	return layout;
+}
+
+CustodyLayout *
+custody_layouts_select(CustodyLayouts *layouts, Oid relid)
+{
+	List	   *tables = find_all_inheritors(relid, NoLock, NULL);
+	CustodyLayout *newest = NULL;
+	CustodyLayout *layout;
+	HASH_SEQ_STATUS seq;
+
+	hash_seq_init(&seq, layouts->by_version);
+	while ((layout = hash_seq_search(&seq)) != NULL)
+	{
+		layout->selected = list_member_oid(tables, layout->leaf) ||
+			(layout->protection != NULL &&
+			 list_member_oid(tables, layout->protection->relid));
+		if (layout->selected &&
+			(newest == NULL || layout->version > newest->version))
+			newest = layout;
+	}
+	if (newest != NULL)
+		decode(layouts, newest);
+	list_free(tables);
+	return newest;
+}
+
+Bitmapset *
+custody_layouts_selected(CustodyLayouts *layouts)
+{
+	Bitmapset  *result = NULL;
+	CustodyLayout *layout;
+	HASH_SEQ_STATUS seq;
+
+	hash_seq_init(&seq, layouts->by_version);
+	while ((layout = hash_seq_search(&seq)) != NULL)
+		if (layout->selected)
+			result = bms_add_member(result, (int) layout->relation_id);
+	return result;
+}
+
+static int
+find_column(const cc_schema *s, const cc_slice *name)
+{
+	for (int i = 0; i < s->ncolumns; i++)
+		if (s->columns[i].name.len == name->len &&
+			memcmp(s->columns[i].name.data, name->data, name->len) == 0)
+			return i;
+	return -1;
+}
+
+/* By name; a renamed column by its position. */
+int
+custody_layout_match(const cc_schema *from, int position, const cc_schema *to)
+{
+	int			found = find_column(to, &from->columns[position].name);
+
+	if (found >= 0)
+		return found;
+	if (position < to->ncolumns &&
+		find_column(from, &to->columns[position].name) < 0)
+		return position;
+	return -1;
+}
+
+/*
+ * The row key's values in the order of a version's key columns; false if the
+ * version has another key.
+ */
+static bool
+order_key(const cc_schema *to, const cc_schema *given, const cc_value *values,
+		  cc_value *ordered)
+{
+	uint16_t	k = cc_schema_key_count(to);
+
+	if (to->key_kind != given->key_kind || k != cc_schema_key_count(given))
+		return false;
+	for (int i = 0; i < k; i++)
+	{
+		int			from = i;
+
+		if (to->key_kind == CC_KEY_WHOLE_ROW)
+			from = custody_layout_match(to, i, given);
+		if (from < 0)
+			return false;
+		ordered[i] = values[from];
+	}
+	return true;
+}
+
+static bool
+contains(const int64 *numbers, int n, int64 number)
+{
+	for (int i = 0; i < n; i++)
+		if (numbers[i] == number)
+			return true;
+	return false;
+}
+
+int64 *
+custody_layouts_set_key(CustodyLayouts *layouts, const CustodyLayout *newest,
+						const cc_value *values, int *n)
+{
+	const cc_schema *given = &newest->decoded->schema;
+	uint16_t	k = cc_schema_key_count(given);
+	cc_value   *ordered = palloc((k + 1) * sizeof(cc_value));
+	int64	   *numbers = palloc(hash_get_num_entries(layouts->by_version) * sizeof(int64));
+	CustodyLayout *layout;
+	HASH_SEQ_STATUS seq;
+
+	*n = 0;
+	hash_seq_init(&seq, layouts->by_version);
+	while ((layout = hash_seq_search(&seq)) != NULL)
+	{
+		int64		number;
+
+		if (!layout->selected)
+			continue;
+		decode(layouts, layout);
+		layout->keyed = order_key(&layout->decoded->schema, given, values, ordered);
+		if (!layout->keyed)
+			continue;
+		cc_key_digest(layout->key, 0, ordered, NULL, k);
+		number = cc_lookup_key(layout->relation_id, ordered, NULL, k);
+		if (!contains(numbers, *n, number))
+			numbers[(*n)++] = number;
+	}
+	return numbers;
+}

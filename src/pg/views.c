@@ -1,0 +1,294 @@
+/*
+ * views.c
+ *	  SQL: what the views custody.entries, transactions and blocks show.
+ *
+ * Bytes that cannot be taken apart leave NULLs (a transaction, a block) or are
+ * left out (an entry): custody.verify() names them.
+ *
+ * Memory: each row is made in a context that is reset after it.
+ */
+#include "postgres.h"
+
+#include "access/stratnum.h"
+#include "access/transam.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+#include "utils/xid8.h"
+
+#include "core/merkle.h"
+#include "pg/catalog.h"
+#include "pg/entryrow.h"
+#include "pg/past.h"
+#include "pg/reader.h"
+#include "pg/rowjson.h"
+
+#define MAX_COLUMNS 20
+
+/* A row of a result under way. */
+typedef struct Row
+{
+	ReturnSetInfo *rsinfo;
+	MemoryContext context;
+	MemoryContext old;
+	Datum		values[MAX_COLUMNS];	/* the widest */
+	bool		nulls[MAX_COLUMNS];
+} Row;
+
+static void
+init_rows(Row *row, FunctionCallInfo fcinfo)
+{
+	InitMaterializedSRF(fcinfo, 0);
+	row->rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	row->context = AllocSetContextCreate(CurrentMemoryContext, "custody view row",
+										 ALLOCSET_DEFAULT_SIZES);
+}
+
+static void
+begin_row(Row *row)
+{
+	CHECK_FOR_INTERRUPTS();
+	row->old = MemoryContextSwitchTo(row->context);
+	memset(row->nulls, true, sizeof(row->nulls));
+}
+
+static void
+set(Row *row, int column, Datum value)
+{
+	row->values[column] = value;
+	row->nulls[column] = false;
+}
+
+static void
+set_text(Row *row, int column, cc_slice text)
+{
+	custody_entryrow_set_text(&row->values[column], &row->nulls[column], text);
+}
+
+static void
+set_bytes(Row *row, int column, const uint8 *data, size_t len)
+{
+	bytea	   *bytes = palloc(VARHDRSZ + len);
+
+	SET_VARSIZE(bytes, VARHDRSZ + len);
+	memcpy(VARDATA(bytes), data, len);
+	set(row, column, PointerGetDatum(bytes));
+}
+
+static void
+put_row(Row *row)
+{
+	tuplestore_putvalues(row->rsinfo->setResult, row->rsinfo->setDesc,
+						 row->values, row->nulls);
+	MemoryContextSwitchTo(row->old);
+	MemoryContextReset(row->context);
+}
+
+static void
+set_entry(Row *row, CustodyLayouts *layouts, CustodyPast *past, CustodyPastEntry *entry)
+{
+	const cc_entry *head = &entry->head;
+	char	   *name;
+
+	if (entry->leaf_index >= 0)
+		set(row, 0, Int64GetDatum(entry->leaf_index));
+	set(row, 1, Int64GetDatum(entry->txn_no));
+	set(row, 2, Int64GetDatum(entry->entry_no));
+	if (head->relation != 0)
+	{
+		set(row, 3, UInt32GetDatum(head->relation));
+		name = custody_entryrow_relation(layouts, head->relation, entry->layout);
+		if (name != NULL)
+			set(row, 4, CStringGetTextDatum(name));
+	}
+	set(row, 5, CStringGetTextDatum(cc_kind_name(head->kind)));
+	if (head->version != 0)
+		set(row, 6, UInt32GetDatum(head->version));
+	custody_entryrow_set_json(&row->values[7], &row->nulls[7],
+							  custody_entryrow_json(past, entry, true));
+	set(row, 8, BoolGetDatum(entry->erased));
+}
+
+PG_FUNCTION_INFO_V1(custody_sql_read_entries);
+Datum
+custody_sql_read_entries(PG_FUNCTION_ARGS)
+{
+	Row			row;
+	CustodyLayouts *layouts;
+	CustodyPast *past;
+	CustodyPastEntry *entry;
+
+	init_rows(&row, fcinfo);
+	layouts = custody_layouts_load(GetActiveSnapshot());
+	past = custody_past_begin(layouts, NULL, GetActiveSnapshot());
+	while ((entry = custody_past_next(past)) != NULL)
+	{
+		begin_row(&row);
+		set_entry(&row, layouts, past, entry);
+		put_row(&row);
+	}
+	custody_past_end(past);
+	return (Datum) 0;
+}
+
+static void
+set_record(Row *row, const cc_record *r)
+{
+	char	   *extra;
+
+	set(row, 2, Int64GetDatum((int64) r->commit_number));
+	set(row, 3, FullTransactionIdGetDatum(FullTransactionIdFromU64(r->xid)));
+	set(row, 4, UInt32GetDatum(r->incarnation));
+	set(row, 5, TimestampTzGetDatum(custody_past_time(r->start_time)));
+	set(row, 6, TimestampTzGetDatum(custody_past_time(r->commit_time)));
+	set_text(row, 7, r->session_user);
+	set_text(row, 8, r->outer_user);
+	set_text(row, 9, r->current_users);
+	set_text(row, 10, r->identity);
+	set_text(row, 11, r->client_address);
+	set_text(row, 12, r->application);
+	set_text(row, 13, r->replication_origin);
+	set_text(row, 14, r->actor);
+	set_text(row, 15, r->reason);
+	set_text(row, 16, r->purpose);
+	extra = r->extra.len == 0 ? NULL :
+		custody_rowjson_text(r->extra.data, r->extra.len);
+	if (extra != NULL)
+		custody_entryrow_set_json(&row->values[17], &row->nulls[17],
+								  custody_rowjson_document(extra));
+	set(row, 18, Int64GetDatum((int64) r->entry_count));
+	set_bytes(row, 19, r->root, CC_DIGEST_SIZE);
+}
+
+static void
+put_transaction(Row *row, int64 leaf_index, int64 txn_no)
+{
+	bytea	   *bytes;
+	cc_record	record;
+
+	begin_row(row);
+	if (leaf_index >= 0)
+		set(row, 0, Int64GetDatum(leaf_index));
+	set(row, 1, Int64GetDatum(txn_no));
+	bytes = custody_reader_record(txn_no, GetActiveSnapshot());
+	if (bytes != NULL &&
+		cc_record_decode(&record, VARDATA_ANY(bytes),
+						 VARSIZE_ANY_EXHDR(bytes)) == CC_OK)
+		set_record(row, &record);
+	put_row(row);
+}
+
+PG_FUNCTION_INFO_V1(custody_sql_read_transactions);
+Datum
+custody_sql_read_transactions(PG_FUNCTION_ARGS)
+{
+	Row			row;
+	CustodyScan leaves;
+	ListCell   *lc;
+
+	init_rows(&row, fcinfo);
+	custody_catalog_scan_begin(&leaves, CUSTODY_LOG_LEAF, CUSTODY_LEAF_PKEY,
+							   GetActiveSnapshot(), ForwardScanDirection, 0, NULL);
+	while (custody_catalog_scan_next(&leaves))
+	{
+		bool		isnull;
+		Datum		txn_no = custody_catalog_getattr(&leaves, Anum_leaf_txn_no, &isnull);
+
+		if (!isnull)
+			put_transaction(&row, DatumGetInt64(custody_catalog_get(&leaves, Anum_leaf_leaf_index)),
+							DatumGetInt64(txn_no));
+	}
+	custody_catalog_scan_end(&leaves);
+	foreach(lc, custody_reader_unsealed(GetActiveSnapshot()))
+		put_transaction(&row, -1, ((CustodyUnsealed *) lfirst(lc))->txn_no);
+	return (Datum) 0;
+}
+
+/* Is there a row with this tree size; gives a column of it. */
+static bool
+find_by_size(CustodyRel rel, CustodyIndex index, int size_column, int column,
+			 int64 tree_size, Datum *value)
+{
+	CustodyScan scan;
+	ScanKeyData key;
+	bool		found;
+
+	custody_catalog_key_int8(&key, size_column, BTEqualStrategyNumber, tree_size);
+	custody_catalog_scan_begin(&scan, rel, index, GetActiveSnapshot(),
+							   ForwardScanDirection, 1, &key);
+	found = custody_catalog_scan_next(&scan);
+	if (found)
+		*value = custody_catalog_get(&scan, column);
+	custody_catalog_scan_end(&scan);
+	return found;
+}
+
+static void
+set_header(Row *row, bytea *bytes)
+{
+	cc_block	block;
+
+	if (cc_block_decode(&block, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)) != CC_OK)
+		return;
+	set(row, 1, Int64GetDatum((int64) block.first_leaf));
+	set(row, 3, TimestampTzGetDatum(custody_past_time(block.time)));
+	set(row, 4, UInt32GetDatum(block.epoch));
+	set(row, 5, UInt32GetDatum(block.incarnation));
+	set_text(row, 6, block.origin);
+	set_bytes(row, 8, block.previous, CC_DIGEST_SIZE);
+}
+
+static void
+set_root(Row *row, int64 tree_size, bytea *bytes)
+{
+	cc_frontier frontier;
+	uint8		root[CC_DIGEST_SIZE];
+
+	if (cc_frontier_load(&frontier, (uint64) tree_size, VARDATA_ANY(bytes),
+						 VARSIZE_ANY_EXHDR(bytes)) != CC_OK)
+		return;
+	cc_frontier_root(&frontier, root);
+	set_bytes(row, 7, root, CC_DIGEST_SIZE);
+}
+
+static void
+put_block(Row *row, CustodyScan *blocks)
+{
+	int64		tree_size = DatumGetInt64(custody_catalog_get(blocks, Anum_block_tree_size));
+	Datum		value;
+
+	begin_row(row);
+	set(row, 0, custody_catalog_get(blocks, Anum_block_block_no));
+	set(row, 2, Int64GetDatum(tree_size));
+	set_header(row, custody_catalog_get_bytea(blocks, Anum_block_header));
+	set_root(row, tree_size, custody_catalog_get_bytea(blocks, Anum_block_frontier));
+	set(row, 9, BoolGetDatum(find_by_size(CUSTODY_LOG_CHECKPOINT, CUSTODY_CHECKPOINT_PKEY,
+										  Anum_checkpoint_tree_size,
+										  Anum_checkpoint_tree_size,
+										  tree_size, &value)));
+	if (find_by_size(CUSTODY_LOG_ANCHOR, CUSTODY_ANCHOR_PKEY,
+					 Anum_anchor_tree_size, Anum_anchor_anchored_at,
+					 tree_size, &value))
+		set(row, 10, value);
+	put_row(row);
+}
+
+PG_FUNCTION_INFO_V1(custody_sql_read_blocks);
+Datum
+custody_sql_read_blocks(PG_FUNCTION_ARGS)
+{
+	Row			row;
+	CustodyScan blocks;
+
+	init_rows(&row, fcinfo);
+	custody_catalog_scan_begin(&blocks, CUSTODY_LOG_BLOCK, CUSTODY_BLOCK_PKEY,
+							   GetActiveSnapshot(), ForwardScanDirection, 0, NULL);
+	while (custody_catalog_scan_next(&blocks))
+		put_block(&row, &blocks);
+	custody_catalog_scan_end(&blocks);
+	return (Datum) 0;
+}
