@@ -29,10 +29,9 @@ custody_compat_authn_id(const char **method)
 	*method = hba_authname(MyClientConnectionInfo.auth_method);
 	return MyClientConnectionInfo.authn_id;
 #else
-	if (MyProcPort == NULL || MyProcPort->hba == NULL)
-		return NULL;
-	*method = hba_authname(MyProcPort->hba->auth_method);
-	return MyProcPort->authn_id;
+	/* The line of pg_hba.conf is freed after log-in: the method is lost. */
+	*method = "authenticated";
+	return MyProcPort == NULL ? NULL : MyProcPort->authn_id;
 #endif
 }
 
