@@ -117,18 +117,27 @@ key_directory(void)
 	return path;
 }
 
+/* The path without symbolic links, palloc'd. */
+static char *
+resolve(const char *path)
+{
+	char	   *resolved = realpath(path, NULL);
+	char	   *copy;
+
+	if (resolved == NULL)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not resolve path \"%s\": %m", path)));
+	copy = pstrdup(resolved);
+	free(resolved);
+	return copy;
+}
+
 /* Private keys must not travel with base backups. */
 static void
 check_outside_data(const char *path)
 {
-	char		real[MAXPGPATH];
-	char		data[MAXPGPATH];
-
-	if (realpath(path, real) == NULL || realpath(DataDir, data) == NULL)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not resolve path \"%s\": %m", path)));
-	if (path_is_prefix_of_path(data, real))
+	if (path_is_prefix_of_path(resolve(DataDir), resolve(path)))
 		directory_error(path, "It lies inside the data directory, so every base backup would carry the private key.",
 						"Set custody.key_directory to a path outside the data directory.");
 }
