@@ -187,7 +187,7 @@ slice_of(const char *text)
 }
 
 static bytea *
-make_header(const CustodyLife *life, const CustodyBatch *batch)
+make_header(const CustodyLife *life, const CustodyBatch *batch, TimestampTz now)
 {
 	const CustodyBlock *last = &life->last;
 	cc_block	block;
@@ -202,7 +202,7 @@ make_header(const CustodyLife *life, const CustodyBatch *batch)
 	block.leaves = (uint32) batch->n + 1;
 	block.epoch = life->epoch;
 	block.incarnation = life->incarnation.number;
-	block.time = GetCurrentTimestamp() +
+	block.time = now +
 		(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
 	if (last->exists)
 		cc_checkpoint_digest(block.previous, last->origin, last->head.size,
@@ -228,9 +228,11 @@ append_leaves(CustodyTree *tree, bytea *header, const CustodyBatch *batch)
 }
 
 static void
-append_block(const CustodyLife *life, const CustodyBatch *batch)
+append_block(const CustodyLife *life, const CustodyBatch *batch,
+			 CustodySealResult *result)
 {
-	bytea	   *header = make_header(life, batch);
+	TimestampTz now = GetCurrentTimestamp();
+	bytea	   *header = make_header(life, batch, now);
 	CustodyTree *tree = palloc(sizeof(CustodyTree));
 	Datum		values[Anum_block_frontier];
 	bool		nulls[Anum_block_frontier] = {0};
@@ -245,6 +247,8 @@ append_block(const CustodyLife *life, const CustodyBatch *batch)
 		PointerGetDatum(make_bytea((uint8 *) tree->frontier.nodes,
 								   cc_frontier_count(&tree->frontier) * CC_DIGEST_SIZE));
 	custody_catalog_insert(CUSTODY_LOG_BLOCK, values, nulls);
+	result->tree_size = tree->frontier.size;
+	result->last_block = now;
 }
 
 /*
@@ -253,7 +257,7 @@ append_block(const CustodyLife *life, const CustodyBatch *batch)
  * that after recovery no id the snapshot knows is given out again.
  */
 static bool
-block_step(bool heartbeat)
+block_step(bool heartbeat, CustodySealResult *result)
 {
 	CustodyLife life;
 	CustodyBatch batch;
@@ -262,14 +266,18 @@ block_step(bool heartbeat)
 
 	custody_seal_begin();
 	custody_incarnation_load(&life);
-	if (!life.same || life.key_pending)
+	if (!life.same)
 		custody_incarnation_refuse(&life);
+	result->begun = true;
+	result->incarnation = life.incarnation.number;
+	result->tree_size = life.last.head.size;
+	result->last_block = life.last.exists ? life.last.time : 0;
 	continues = custody_incarnation_owns(&life, &life.last);
 	custody_pickup(&batch, continues ? life.last.snapshot : NULL);
 	wanted = batch.n > 0 || heartbeat;
 	if (wanted)
 	{
-		append_block(&life, &batch);
+		append_block(&life, &batch, result);
 		ForceSyncCommit();
 	}
 	custody_seal_commit();
@@ -283,6 +291,7 @@ typedef struct Plan
 {
 	bool		first;			/* begin the ledger */
 	const char *reason;			/* begin a new incarnation */
+	bool		key;			/* make the incarnation's key */
 	bool		sign;			/* the last block is not signed */
 } Plan;
 
@@ -307,6 +316,7 @@ look_step(const CustodySealRequest *request, MemoryContext context, Plan *plan)
 		plan->reason = MemoryContextStrdup(context, life.explanation);
 	else if (!life.same)
 		custody_incarnation_refuse(&life);
+	plan->key = plan->first || plan->reason != NULL || life.key_pending;
 	plan->sign = life.same && life.last.exists && !life.last.is_signed;
 	custody_seal_commit();
 	return go_on;
@@ -341,21 +351,6 @@ key_step(void)
 }
 
 static void
-report_step(CustodySealResult *result)
-{
-	CustodyLife life;
-
-	custody_seal_begin();
-	custody_ledger_incarnation(&life.incarnation);
-	custody_ledger_blocks(&life.last, &life.before);
-	result->begun = life.incarnation.number != 0;
-	result->incarnation = life.incarnation.number;
-	result->tree_size = life.last.head.size;
-	result->last_block = life.last.exists ? life.last.time : 0;
-	custody_seal_commit();
-}
-
-static void
 locked_pass(const CustodySealRequest *request, MemoryContext context,
 			CustodySealResult *result)
 {
@@ -367,10 +362,10 @@ locked_pass(const CustodySealRequest *request, MemoryContext context,
 		sign_step(result);
 	if (plan.first || plan.reason != NULL)
 		begin_step(&plan);
-	key_step();
-	if (block_step(request->heartbeat))
+	if (plan.key)
+		key_step();
+	if (block_step(request->heartbeat, result))
 		sign_step(result);
-	report_step(result);
 }
 
 void

@@ -217,11 +217,26 @@ custody_shmem_send_away(Oid database)
 	if (slot != NULL)
 	{
 		slot->away_until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), AWAY_MS);
-		for (int i = 0; i < CUSTODY_NUM_ROLES; i++)
-			if (slot->processes[i].pid != 0)
-				(void) kill(slot->processes[i].pid, SIGTERM);
+		if (slot->processes[CUSTODY_SEALER].pid != 0)
+			wake(&slot->processes[CUSTODY_SEALER]);
+		/* It may be waiting for a command. */
+		if (slot->processes[CUSTODY_ANCHORER].pid != 0)
+			(void) kill(slot->processes[CUSTODY_ANCHORER].pid, SIGTERM);
 	}
 	LWLockRelease(shared->lock);
+}
+
+bool
+custody_shmem_sent_away(void)
+{
+	CustodySlot *slot;
+	bool		away;
+
+	LWLockAcquire(shared->lock, LW_SHARED);
+	slot = find_slot(MyDatabaseId);
+	away = slot != NULL && slot->away_until > GetCurrentTimestamp();
+	LWLockRelease(shared->lock);
+	return away;
 }
 
 /* Waiting */

@@ -48,6 +48,8 @@ extern void custody_shmem_send_away(Oid database);
 extern bool custody_shmem_attach(CustodyRole role);
 /* The database has no ledger (any more): give its slot back. */
 extern void custody_shmem_forget(void);
+/* Was this database's sealer sent away? */
+extern bool custody_shmem_sent_away(void);
 /* Is anybody waiting for a pass that has not begun? */
 extern bool custody_shmem_pass_wanted(void);
 /* Note that a pass begins; the number goes to custody_shmem_end_pass(). */

@@ -207,7 +207,7 @@ try_seal(MemoryContext context, CustodySealResult *last)
 	CustodySealRequest request = {0};
 	CustodySealResult result;
 	uint64		number = custody_shmem_begin_pass();
-	bool		good = false;
+	volatile bool good = false;
 
 	request.heartbeat = heartbeat_due(last, GetCurrentTimestamp());
 	pgstat_report_activity(STATE_RUNNING, "sealing");
@@ -305,6 +305,8 @@ custody_sealer_main(Datum main_arg)
 	{
 		CHECK_FOR_INTERRUPTS();
 		reload_if_asked();
+		if (custody_shmem_sent_away())
+			proc_exit(0);
 		MemoryContextReset(context);
 		MemoryContextSwitchTo(context);
 		seal_if_due(context, &schedule, &last);
@@ -320,7 +322,7 @@ static bool
 try_anchor(MemoryContext context)
 {
 	char		error[CUSTODY_ERROR_SIZE];
-	bool		good = false;
+	volatile bool good = false;
 
 	PG_TRY();
 	{
