@@ -249,8 +249,26 @@ test_schemas(void)
 	ok(splice(s, key + 7, 2, "0003") == CC_E_VALUE,
 	   "a subject that is no column");
 	ok(splice(s, key + 7, 2, "ffff") == CC_OK, "no subject");
+	ok(splice(s, s->len - 2, 1, "04") == CC_E_VALUE, "another column flag");
+	ok(splice(s, s->len - 1, 1, "01ffff03"
+			  "00000000000000000000000000000000"
+			  "00000000000000000000000000000000") == CC_E_VALUE,
+	   "a missing value that is a reference");
 	ok(splice(s, key + 9, 2, "0681") == CC_E_VALUE, "1665 columns");
 	ok(splice(s, key + 9, 2, "0680") == CC_E_TRUNCATED, "1664 too few");
+}
+
+/* Kind, flags and form; then the key's state, salt and values. */
+static void
+test_redacted(void)
+{
+	const sample *s = find("redacted update");
+
+	ok(splice(s, 3, 1, "02") == CC_E_VALUE, "another state of a key");
+	ok(splice(s, s->len - 33, 1, "02") == CC_E_VALUE,
+	   "another state of a column");
+	ok(splice(s, s->len - 33, 33, "") == CC_E_TRUNCATED, "a column missing");
+	ok(splice(s, s->len, 0, "00") == CC_E_TRAILING, "a byte more");
 }
 
 static void
@@ -295,6 +313,7 @@ main(void)
 	test_reserved_tags();
 	test_blocks();
 	test_schemas();
+	test_redacted();
 	test_schema_capacity();
 	return done_testing();
 }

@@ -214,6 +214,54 @@ test_keys(void)
 }
 
 static void
+test_names(void)
+{
+	cc_checkpoint c;
+	cc_vkey		k = key_of(WITNESS);
+
+	make_note(WITNESS);
+	if (parse(&c, note, note_len) != CC_OK)
+		abort();
+	c.signatures[0].name.len--;
+	ok(cc_checkpoint_check(&c, &k) == CC_E_UNSIGNED,
+	   "the beginning of a name is another name");
+}
+
+/* A cosignature of this time; the key is that of the vector's seed. */
+static cc_status
+check_time(uint64_t time)
+{
+	const char *text = note_vectors[WITNESS].text;
+	char		message[1024] = "cosignature/v1\ntime ";
+	uint8_t		signature[8 + CC_SIGNATURE_MAX];
+	uint8_t		seed[32];
+	cc_vkey		k = key_of(WITNESS);
+	cc_signer  *s;
+	size_t		n = strlen(message);
+
+	n += cc_decimal_format(message + n, time);
+	message[n++] = '\n';
+	memcpy(message + n, text, strlen(text));
+	n += strlen(text);
+	unhex(seed, sizeof(seed), note_vectors[WITNESS].seed_hex);
+	cc_store_u64(signature, time);
+	if (cc_signer_from_seed(&s, seed) != CC_OK ||
+		cc_signer_sign(s, message, n, signature + 8, &n) != CC_OK)
+		abort();
+	cc_signer_free(s);
+	return cc_signature_check(&k, text, strlen(text), signature, 8 + n);
+}
+
+static void
+test_cosignature_times(void)
+{
+	ok(check_time(0) == CC_OK && check_time(INT64_MAX) == CC_OK,
+	   "cosignatures of any time");
+	ok(check_time((uint64_t) INT64_MAX + 1) == CC_E_SIGNATURE,
+	   "but none from 2^63 on");
+}
+
+static void
 test_signature_count(void)
 {
 	cc_checkpoint c;
@@ -259,6 +307,7 @@ test_forms(void)
 		{"two lines of text", "a\n8\n\n" SIG},
 		{"two blank lines", "a\n8\n" ROOT "\n\n\n" SIG},
 		{"no blank line", "a\n8\n" ROOT "\n" SIG},
+		{"a line for the blank one", "a\n8\n" ROOT "\nx\n" SIG},
 		{"a blank line at the end", "a\n8\n" ROOT "\n\n" SIG "\n"},
 		{"a hyphen for the dash", "a\n8\n" ROOT "\n\n- a AAAAAAA=\n"},
 		{"two spaces", "a\n8\n" ROOT "\n\n\xE2\x80\x94 a  AAAAAAA=\n"},
@@ -320,6 +369,8 @@ main(void)
 	test_changes(ECDSA);
 	test_changes(WITNESS);
 	test_keys();
+	test_names();
+	test_cosignature_times();
 	test_signature_count();
 	test_forms();
 	test_lengths();

@@ -290,6 +290,14 @@ test_inclusion_lengths(void)
 	ok(check(&p) != CC_OK, "inclusion: a node does not pass for a leaf");
 }
 
+static cc_status
+check_roots(hash_type *path, int n, const hash_type old_root,
+			const hash_type new_root)
+{
+	return cc_proof_check_consistency((const hash_type *) path, n, 6,
+									  old_root, 11, new_root);
+}
+
 static void
 test_consistency_bits(void)
 {
@@ -306,10 +314,17 @@ test_consistency_bits(void)
 	for (bit = 0; bit < n * CC_DIGEST_SIZE * 8; bit++)
 	{
 		bytes[bit / 8] ^= (uint8_t) (1 << bit % 8);
-		accepted += cc_proof_check_consistency((const hash_type *) path, n, 6,
-											   old_root, 11,
-											   new_root) == CC_OK;
+		accepted += check_roots(path, n, old_root, new_root) == CC_OK;
 		bytes[bit / 8] ^= (uint8_t) (1 << bit % 8);
+	}
+	for (bit = 0; bit < CC_DIGEST_SIZE * 8; bit++)
+	{
+		old_root[bit / 8] ^= (uint8_t) (1 << bit % 8);
+		accepted += check_roots(path, n, old_root, new_root) == CC_OK;
+		old_root[bit / 8] ^= (uint8_t) (1 << bit % 8);
+		new_root[bit / 8] ^= (uint8_t) (1 << bit % 8);
+		accepted += check_roots(path, n, old_root, new_root) == CC_OK;
+		new_root[bit / 8] ^= (uint8_t) (1 << bit % 8);
 	}
 	ok(accepted == 0, "consistency: no flipped bit is accepted");
 }

@@ -249,6 +249,25 @@ test_other_text(void)
 	ok(load_refused(""), "not nothing");
 }
 
+/* A zero byte after the key, inside the block; Ed25519 has 48 bytes. */
+static void
+test_longer_der(void)
+{
+	static const uint8_t seed[32] = {7};
+	char		pem[CC_PEM_MAX];
+	cc_signer  *s;
+	char	   *end;
+
+	if (cc_signer_from_seed(&s, seed) != CC_OK ||
+		cc_signer_store(s, pem) != CC_OK)
+		abort();
+	cc_signer_free(s);
+	end = strstr(pem, "-----END");
+	memmove(end + 4, end, strlen(end) + 1);
+	memcpy(end, "AA==", 4);
+	ok(load_refused(pem), "nothing may follow the key in its block");
+}
+
 static void
 test_spoilt_pem(void)
 {
@@ -290,6 +309,7 @@ main(void)
 	test_key_life(CC_SIG_ECDSA_P256, "P-256");
 	test_openssl_keys();
 	test_other_text();
+	test_longer_der();
 	test_spoilt_pem();
 	ok(cc_signer_generate(&s, CC_SIG_COSIGNATURE) == CC_E_VALUE && s == NULL,
 	   "no witness keys are made");
