@@ -55,10 +55,19 @@ int			custody_seal_interval = 1000;
  */
 bool		custody_synchronous_seal = false;
 
+/* Is the library being loaded? */
+static bool defining = false;
+
+/*
+ * A value that was set before the library was loaded is taken as it is: to
+ * refuse it here would leave the default in its place with only a warning,
+ * and a log would begin under an origin that nobody chose.  Beginning raises.
+ */
 static bool
 check_origin(char **newval, void **extra, GucSource source)
 {
-	if (**newval == '\0' || cc_origin_valid(*newval, strlen(*newval)))
+	if (**newval == '\0' || defining ||
+		cc_origin_valid(*newval, strlen(*newval)))
 		return true;
 	GUC_check_errdetail("An origin consists of letters, digits, dots, slashes and hyphens, has at most %d bytes and neither begins nor ends with a slash.",
 						CC_ORIGIN_MAX);
@@ -88,6 +97,7 @@ define_context(const char *name, const char *what, char **variable,
 void
 custody_guc_init(void)
 {
+	defining = true;
 	DefineCustomStringVariable("custody.anchor_command",
 							   "Shell command that takes a checkpoint off the server.",
 							   "%p is the path of the checkpoint file, %s its tree size.",
@@ -127,4 +137,5 @@ custody_guc_init(void)
 							 &custody_synchronous_seal, false, PGC_SUSET,
 							 0, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("custody");
+	defining = false;
 }

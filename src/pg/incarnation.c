@@ -245,6 +245,18 @@ draw_uuid(pg_uuid_t *uuid)
 	uuid->data[8] = (uuid->data[8] & 0x3f) | 0x80;
 }
 
+/* The setting may hold what was written before the library could check it. */
+static void
+check_origin(const char *origin)
+{
+	if (!cc_origin_valid(origin, strlen(origin)))
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIG_FILE_ERROR),
+				 errmsg("invalid value for parameter \"custody.origin\": \"%s\"", origin),
+				 errdetail("An origin consists of letters, digits, dots, slashes and hyphens, has at most %d bytes and neither begins nor ends with a slash.", CC_ORIGIN_MAX),
+				 errhint("Use a name like \"hospital.example/ledger\".")));
+}
+
 void
 custody_incarnation_first(const CustodyLife *life)
 {
@@ -259,7 +271,10 @@ custody_incarnation_first(const CustodyLife *life)
 	hex_encode((const char *) incarnation.ledger_id.data, UUID_LEN, hex);
 	hex[2 * UUID_LEN] = '\0';
 	if (custody_origin != NULL && custody_origin[0] != '\0')
+	{
+		check_origin(custody_origin);
 		strlcpy(incarnation.origin, custody_origin, sizeof(incarnation.origin));
+	}
 	else
 		snprintf(incarnation.origin, sizeof(incarnation.origin), "%s%s",
 				 DEFAULT_ORIGIN_PREFIX, hex);
