@@ -1,0 +1,271 @@
+/*
+ * verify_rows.c
+ *	  Values of entries and of live rows, for custody.verify().
+ *
+ * Only needed where digests do not settle a comparison: layouts differ, or the
+ * row does.  Everything is allocated in the current context.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "lib/stringinfo.h"
+#include "utils/memutils.h"
+
+#include "pg/reader.h"
+#include "pg/verify_state.h"
+
+static bool
+same_text(cc_slice a, cc_slice b)
+{
+	return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+}
+
+bool
+custody_rows_same_layout(const cc_schema *a, const cc_schema *b)
+{
+	if (a == b)
+		return true;
+	if (a->ncolumns != b->ncolumns)
+		return false;
+	for (int i = 0; i < a->ncolumns; i++)
+		if (!same_text(a->columns[i].name, b->columns[i].name) ||
+			!same_text(a->columns[i].type, b->columns[i].type))
+			return false;
+	return true;
+}
+
+bool
+custody_rows_same_key(const cc_schema *a, const cc_schema *b)
+{
+	if (a == b)
+		return true;
+	if (a->key_kind != b->key_kind)
+		return false;
+	if (a->key_kind == CC_KEY_WHOLE_ROW)
+		return custody_rows_same_layout(a, b);
+	if (a->nkeys != b->nkeys)
+		return false;
+	for (int i = 0; i < a->nkeys; i++)
+		if (!same_text(a->columns[a->key_positions[i]].name,
+					   b->columns[b->key_positions[i]].name))
+			return false;
+	return true;
+}
+
+static int
+find_column(const cc_schema *s, cc_slice name)
+{
+	for (int i = 0; i < s->ncolumns; i++)
+		if (same_text(s->columns[i].name, name))
+			return i;
+	return -1;
+}
+
+/* Entries */
+
+/* First entry of the chunk that holds an entry; -1 if there is none. */
+static int64
+chunk_of(CustodyVerify *v, int64 txn_no, int64 entry_no)
+{
+	CustodyScan scan;
+	ScanKeyData keys[2];
+	int64		first = -1;
+
+	custody_catalog_key_int8(&keys[0], 1, BTEqualStrategyNumber, txn_no);
+	custody_catalog_key_int8(&keys[1], 2, BTLessEqualStrategyNumber, entry_no);
+	custody_catalog_scan_begin(&scan, CUSTODY_LOG_CHUNK, CUSTODY_CHUNK_PKEY, v->snapshot,
+							   BackwardScanDirection, 2, keys);
+	if (custody_catalog_scan_next(&scan))
+		first = DatumGetInt64(custody_catalog_get(&scan, Anum_chunk_first_entry));
+	custody_catalog_scan_end(&scan);
+	return first;
+}
+
+/* Decode an entry's private part, over a copy that outlives the chunk. */
+static cc_value *
+decode_values(CustodyVerify *v, const CustodyEntryWalk *walk)
+{
+	cc_entry	e;
+	cc_private	p;
+	CustodyVerifyVersion *version;
+	char	   *copy;
+	size_t		capacity;
+
+	if (cc_entry_decode(&e, walk->committed.data, walk->committed.len) != CC_OK ||
+		!cc_kind_has_row(e.kind))
+		return NULL;
+	version = custody_verify_version(v, e.version);
+	if (version == NULL || !version->readable)
+		return NULL;
+	capacity = version->schema.ncolumns + 1;
+	memset(&p, 0, sizeof(p));
+	p.values = palloc(capacity * sizeof(cc_value));
+	p.old_key = palloc(capacity * sizeof(cc_value));
+	p.values_capacity = capacity;
+	copy = palloc(walk->private_part.len + 1);
+	memcpy(copy, walk->private_part.data, walk->private_part.len);
+	if (cc_private_decode(&p, &e, &version->schema, copy, walk->private_part.len) != CC_OK ||
+		p.form != CC_PRIVATE_WHOLE)
+		return NULL;
+	return p.values;
+}
+
+cc_value *
+custody_rows_entry(CustodyVerify *v, const CustodyStateRecord *r)
+{
+	int64		first = chunk_of(v, r->txn_no, (int64) r->entry_no);
+	CustodyEntryWalk walk;
+	cc_value   *values = NULL;
+
+	if (first < 0)
+		return NULL;
+	custody_reader_walk_chunk(&walk, r->txn_no, first, v->snapshot);
+	while (custody_reader_walk_next(&walk))
+	{
+		if (walk.entry_no < (int64) r->entry_no)
+			continue;
+		if (walk.entry_no == (int64) r->entry_no)
+			values = decode_values(v, &walk);
+		break;
+	}
+	custody_reader_walk_end(&walk);
+	return values;
+}
+
+/* Conversion */
+
+static void
+set_absent(const cc_column *column, cc_value *value)
+{
+	if (column->flags & CC_COLUMN_HAS_MISSING)
+		*value = column->missing;
+	else
+		cc_value_set(value, NULL, 0);
+}
+
+/* Values under one layout expressed under another, by column name. */
+static cc_value *
+convert(const cc_schema *from, const cc_value *values, const cc_schema *to)
+{
+	cc_value   *out = palloc((to->ncolumns + 1) * sizeof(cc_value));
+
+	for (int i = 0; i < to->ncolumns; i++)
+	{
+		int			j = find_column(from, to->columns[i].name);
+
+		if (j >= 0)
+			out[i] = values[j];
+		else
+			set_absent(&to->columns[i], &out[i]);
+	}
+	return out;
+}
+
+static int
+compare_versions(const ListCell *a, const ListCell *b)
+{
+	uint32		x = ((CustodyVerifyVersion *) lfirst(a))->version;
+	uint32		y = ((CustodyVerifyVersion *) lfirst(b))->version;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Versions of the record's table made after its own, in order. */
+static List *
+later_versions(CustodyVerify *v, const CustodyStateRecord *r)
+{
+	HASH_SEQ_STATUS seq;
+	CustodyVerifyVersion *version;
+	List	   *result = NIL;
+
+	hash_seq_init(&seq, v->versions);
+	while ((version = hash_seq_search(&seq)) != NULL)
+		if (version->readable && version->relation_id == r->relation_id &&
+			version->leaf == r->leaf && version->version > r->version)
+			result = lappend(result, version);
+	list_sort(result, compare_versions);
+	return result;
+}
+
+/*
+ * A column added without a rewrite reads as a default that only the version
+ * it was added by may still name, so the values are taken through every later
+ * version; and directly, since versions are used again when a layout returns.
+ */
+int
+custody_rows_convert(CustodyVerify *v, const CustodyStateRecord *r,
+					 const cc_schema *to, cc_value *readings[2])
+{
+	CustodyVerifyVersion *own = custody_verify_version(v, r->version);
+	cc_value   *values = own && own->readable ? custody_rows_entry(v, r) : NULL;
+	const cc_schema *from;
+	ListCell   *lc;
+
+	if (values == NULL)
+		return 0;
+	from = &own->schema;
+	readings[0] = convert(from, values, to);
+	foreach(lc, later_versions(v, r))
+	{
+		CustodyVerifyVersion *version = lfirst(lc);
+
+		values = convert(from, values, &version->schema);
+		from = &version->schema;
+	}
+	readings[1] = convert(from, values, to);
+	return 2;
+}
+
+/* Live rows */
+
+cc_value *
+custody_rows_live(CustodyVerify *v, CustodyLeafState *leaf, const CustodyStateRecord *r)
+{
+	cc_value   *values = palloc((leaf->layout.ncolumns + 1) * sizeof(cc_value));
+	CustodySettings saved;
+	ItemPointerData tid;
+
+	ItemPointerSet(&tid, (BlockNumber) (r->entry_no >> 16), (OffsetNumber) (r->entry_no & 0xFFFF));
+	if (!table_tuple_fetch_row_version(leaf->rel, &tid, v->snapshot, leaf->slot))
+		return NULL;
+	/* What is by reference must outlive the slot's tuple. */
+	custody_canonical_begin(&saved, custody_canonical_needs_full(leaf->renderer));
+	PG_TRY();
+	{
+		custody_canonical_render(leaf->renderer, leaf->slot, values);
+	}
+	PG_FINALLY();
+	{
+		custody_canonical_end(&saved);
+	}
+	PG_END_TRY();
+	for (int i = 0; i < leaf->layout.ncolumns; i++)
+		if (values[i].data != NULL)
+		{
+			uint8	   *copy = palloc(values[i].len + 1);
+
+			memcpy(copy, values[i].data, values[i].len);
+			values[i].data = copy;
+		}
+	ExecClearTuple(leaf->slot);
+	return values;
+}
+
+char *
+custody_rows_differences(const cc_schema *s, const cc_value *a, const cc_value *b)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < s->ncolumns; i++)
+	{
+		if (cc_value_equal(&a[i], &b[i]))
+			continue;
+		if (names.len > 0)
+			appendStringInfoString(&names, ", ");
+		appendStringInfoString(&names, custody_verify_text(s->columns[i].name.data,
+														   s->columns[i].name.len));
+	}
+	return names.data;
+}

@@ -1,0 +1,483 @@
+/*
+ * verify_state.c
+ *	  What the ledger says of each row, and each row as it is, into one sort.
+ *
+ * Every row-level entry gives a record under the digest of its row key: the
+ * row is, with this digest, or is gone.  Every live row gives one, too.  Sorted
+ * by key and place, all that concerns one row comes together, whatever the
+ * size of the ledger; the sort spills to disk beyond maintenance_work_mem,
+ * which a hot standby allows as well.
+ *
+ * Memory: what is kept per table is in the run's context; per row in scratch.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/pg_operator_d.h"
+#include "catalog/pg_type_d.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "pg/compat.h"
+#include "pg/verify_state.h"
+
+/* Bytes of the sort key as stored. */
+#define KEY_BYTES (4 + 4 + 2 + CC_DIGEST_SIZE + 8 + 8)
+#define REST_BYTES (1 + 1 + 4 + 8 + 4 + CC_DIGEST_SIZE + CC_DIGEST_SIZE + CC_SALT_SIZE)
+#define RECORD_BYTES (KEY_BYTES + REST_BYTES)
+
+#define SALTER_MAX 1024
+
+/* Sorting */
+
+Tuplesortstate *
+custody_state_sort_begin(void)
+{
+	return tuplesort_begin_datum(BYTEAOID, ByteaLessOperator, InvalidOid, false,
+								 maintenance_work_mem, NULL, TUPLESORT_NONE);
+}
+
+/* Big-endian, so that bytea's order is the record's. */
+void
+custody_state_put(Tuplesortstate *sort, const CustodyStateRecord *r)
+{
+	char		buffer[VARHDRSZ + RECORD_BYTES] pg_attribute_aligned(8);
+	cc_writer	w;
+
+	SET_VARSIZE(buffer, sizeof(buffer));
+	cc_writer_init(&w, buffer + VARHDRSZ, RECORD_BYTES);
+	cc_write_u32(&w, r->relation_id);
+	cc_write_u32(&w, r->leaf);
+	cc_write_u16(&w, r->era);
+	cc_write_raw(&w, r->key, CC_DIGEST_SIZE);
+	cc_write_u64(&w, r->position);
+	cc_write_u64(&w, r->entry_no);
+	cc_write_u8(&w, r->what);
+	cc_write_u8(&w, r->flags);
+	cc_write_u32(&w, r->version);
+	cc_write_u64(&w, (uint64) r->txn_no);
+	cc_write_u32(&w, r->count);
+	cc_write_raw(&w, r->digest, CC_DIGEST_SIZE);
+	cc_write_raw(&w, r->overwritten, CC_DIGEST_SIZE);
+	cc_write_raw(&w, r->salt, CC_SALT_SIZE);
+	Assert(w.status == CC_OK && w.len == RECORD_BYTES);
+	tuplesort_putdatum(sort, PointerGetDatum(buffer), false);
+}
+
+bool
+custody_state_get(Tuplesortstate *sort, CustodyStateRecord *r)
+{
+	Datum		datum;
+	bool		isnull;
+	cc_reader	in;
+
+	if (!tuplesort_getdatum(sort, true, &datum, &isnull, NULL))
+		return false;
+	cc_reader_init(&in, VARDATA_ANY(DatumGetPointer(datum)), RECORD_BYTES);
+	r->relation_id = cc_read_u32(&in);
+	r->leaf = cc_read_u32(&in);
+	r->era = cc_read_u16(&in);
+	memcpy(r->key, cc_read_raw(&in, CC_DIGEST_SIZE).data, CC_DIGEST_SIZE);
+	r->position = cc_read_u64(&in);
+	r->entry_no = cc_read_u64(&in);
+	r->what = cc_read_u8(&in);
+	r->flags = cc_read_u8(&in);
+	r->version = cc_read_u32(&in);
+	r->txn_no = (int64) cc_read_u64(&in);
+	r->count = cc_read_u32(&in);
+	memcpy(r->digest, cc_read_raw(&in, CC_DIGEST_SIZE).data, CC_DIGEST_SIZE);
+	memcpy(r->overwritten, cc_read_raw(&in, CC_DIGEST_SIZE).data, CC_DIGEST_SIZE);
+	memcpy(r->salt, cc_read_raw(&in, CC_SALT_SIZE).data, CC_SALT_SIZE);
+	pfree(DatumGetPointer(datum));
+	return true;
+}
+
+/* Tables */
+
+CustodyRelationState *
+custody_state_relation(CustodyVerify *v, uint32 relation_id)
+{
+	return hash_search(v->state->relations, &relation_id, HASH_FIND, NULL);
+}
+
+CustodyLeafState *
+custody_state_leaf(CustodyVerify *v, uint32 relation_id, Oid leaf)
+{
+	CustodyLeafState key;
+	CustodyLeafState *state;
+	bool		found;
+
+	memset(&key.id, 0, sizeof(key.id));
+	key.id.relation_id = relation_id;
+	key.id.leaf = leaf;
+	state = hash_search(v->state->leaves, &key.id, HASH_ENTER, &found);
+	if (!found)
+	{
+		key.id = state->id;
+		memset(state, 0, sizeof(*state));
+		state->id = key.id;
+	}
+	return state;
+}
+
+/* The number of the era in force; begins a new one if the key changed. */
+static uint16
+era_of(CustodyVerify *v, CustodyLeafState *leaf, const cc_schema *schema,
+	   uint64 position, uint64 entry_no)
+{
+	CustodyEra *era;
+
+	if (leaf->neras > 0 &&
+		(custody_rows_same_key(leaf->eras[leaf->neras - 1].schema, schema) ||
+		 leaf->neras > PG_UINT16_MAX))
+		return (uint16) (leaf->neras - 1);
+	if (leaf->eras == NULL)
+		leaf->eras = MemoryContextAlloc(v->context, sizeof(CustodyEra));
+	else
+		leaf->eras = repalloc(leaf->eras, (leaf->neras + 1) * sizeof(CustodyEra));
+	era = &leaf->eras[leaf->neras++];
+	era->schema = schema;
+	era->position = position;
+	era->entry_no = entry_no;
+	return (uint16) (leaf->neras - 1);
+}
+
+static void
+add_wipe(CustodyVerify *v, CustodyLeafState *leaf)
+{
+	if (leaf->nwipes == leaf->max_wipes)
+	{
+		leaf->max_wipes = Max(leaf->max_wipes * 2, 4);
+		leaf->wipes = leaf->wipes == NULL ?
+			MemoryContextAlloc(v->context, leaf->max_wipes * sizeof(CustodyWipe)) :
+			repalloc(leaf->wipes, leaf->max_wipes * sizeof(CustodyWipe));
+	}
+	leaf->wipes[leaf->nwipes].position = (uint64) v->place.position;
+	leaf->wipes[leaf->nwipes].entry_no = (uint64) v->place.entry_no;
+	leaf->nwipes++;
+}
+
+/* Entries */
+
+/* The key of a redacted private part, if it is open. */
+static bool
+redacted_key(const cc_schema *s, cc_slice bytes, cc_value *key)
+{
+	cc_reader	r;
+
+	cc_reader_init(&r, bytes.data, bytes.len);
+	if (cc_read_u8(&r) != CC_PRIVATE_REDACTED || cc_read_u8(&r) != 1)
+		return false;
+	(void) cc_read_raw(&r, CC_SALT_SIZE);
+	for (int i = 0; i < cc_schema_key_count(s); i++)
+		cc_read_value(&r, &key[i]);
+	return r.status == CC_OK;
+}
+
+/* Fill in what all records of an entry share. */
+static void
+start_record(CustodyVerify *v, CustodyStateRecord *r, const cc_entry *e,
+			 CustodyLeafState *leaf, const CustodyVerifyVersion *version)
+{
+	memset(r, 0, sizeof(*r));
+	r->relation_id = e->relation;
+	r->leaf = version->leaf;
+	r->position = (uint64) v->place.position;
+	r->entry_no = (uint64) v->place.entry_no;
+	if (leaf->last_version != version->version || leaf->neras == 0)
+		r->era = era_of(v, leaf, &version->schema, r->position, r->entry_no);
+	else
+		r->era = (uint16) (leaf->neras - 1);
+	leaf->last_version = version->version;
+	r->version = version->version;
+	r->txn_no = v->place.txn_no;
+	r->count = 1;
+	if (v->place.leaf_index >= 0)
+		r->flags |= CUSTODY_STATE_SEALED;
+}
+
+static void
+set_overwritten(CustodyStateRecord *r, const cc_entry *e, const cc_private *p)
+{
+	char		memory[SALTER_MAX] pg_attribute_aligned(16);
+
+	if (!cc_kind_has_overwritten(e->kind) || cc_salter_size() > sizeof(memory))
+		return;
+	cc_salter_salt(cc_salter_init(memory, p->secret), CC_SALT_OVERWRITTEN, r->salt);
+	cc_wipe(memory, sizeof(memory));
+	memcpy(r->overwritten, e->overwritten, CC_DIGEST_SIZE);
+	r->flags |= CUSTODY_STATE_OVERWRITTEN;
+}
+
+/* An entry whose values are all at hand. */
+static void
+put_whole(CustodyVerify *v, CustodyStateRecord *r, const cc_entry *e, const cc_schema *s)
+{
+	const cc_private *p = &v->private_part;
+	uint16_t	k = cc_schema_key_count(s);
+
+	set_overwritten(r, e, p);
+	if (e->flags & CC_ENTRY_KEY_CHANGED)
+	{
+		CustodyStateRecord gone = *r;
+
+		gone.what = CUSTODY_STATE_GONE;
+		cc_key_digest(gone.key, e->relation, p->old_key, NULL, k);
+		custody_state_put(v->state->sort, &gone);
+		r->flags &= ~CUSTODY_STATE_OVERWRITTEN;
+		r->what = CUSTODY_STATE_NEW;
+	}
+	if (cc_kind_has_row(e->kind))
+	{
+		cc_key_digest(r->key, e->relation, p->values, cc_schema_key_positions(s), k);
+		cc_row_digest(r->digest, p->values, s->ncolumns);
+		r->flags |= CUSTODY_STATE_DIGEST;
+	}
+	else
+		cc_key_digest(r->key, e->relation, p->values, NULL, k);
+	custody_state_put(v->state->sort, r);
+}
+
+static uint8
+what_of(const cc_entry *e)
+{
+	switch (e->kind)
+	{
+		case CC_KIND_DELETE:
+			return CUSTODY_STATE_GONE;
+		case CC_KIND_UPDATE:
+			return CUSTODY_STATE_IS;
+		default:
+			return CUSTODY_STATE_NEW;
+	}
+}
+
+void
+custody_verify_state_entry(CustodyVerify *v, const cc_entry *e,
+						   const CustodyVerifyVersion *version, cc_slice private_bytes)
+{
+	CustodyRelationState *relation = custody_state_relation(v, e->relation);
+	CustodyLeafState *leaf;
+	CustodyStateRecord r;
+
+	if (relation == NULL)
+		return;
+	leaf = custody_state_leaf(v, e->relation, version->leaf);
+	if (e->kind == CC_KIND_TRUNCATE || e->kind == CC_KIND_DETACH)
+		add_wipe(v, leaf);
+	if (!cc_kind_is_row(e->kind))
+		return;
+	start_record(v, &r, e, leaf, version);
+	r.what = what_of(e);
+	if (e->kind == CC_KIND_BASELINE)
+		r.flags |= CUSTODY_STATE_BASELINE;
+	if (v->private_part.form == CC_PRIVATE_WHOLE)
+		put_whole(v, &r, e, &version->schema);
+	else if ((e->flags & CC_ENTRY_KEY_CHANGED) == 0 &&
+			 redacted_key(&version->schema, private_bytes, v->private_part.values))
+	{
+		cc_key_digest(r.key, e->relation, v->private_part.values, NULL,
+					  cc_schema_key_count(&version->schema));
+		custody_state_put(v->state->sort, &r);
+	}
+	else
+		relation->unplaced++;
+}
+
+/* Live rows */
+
+/* Is there a version of the table with its present layout? */
+static bool
+layout_recorded(CustodyVerify *v, const CustodyLeafState *leaf)
+{
+	HASH_SEQ_STATUS seq;
+	CustodyVerifyVersion *version;
+
+	hash_seq_init(&seq, v->versions);
+	while ((version = hash_seq_search(&seq)) != NULL)
+		if (version->announced && version->readable &&
+			version->relation_id == leaf->id.relation_id &&
+			version->leaf == leaf->id.leaf &&
+			custody_rows_same_layout(&version->schema, &leaf->layout))
+		{
+			hash_seq_term(&seq);
+			return true;
+		}
+	return false;
+}
+
+static void
+open_leaf(CustodyVerify *v, const CustodyRelationState *relation, CustodyLeafState *leaf)
+{
+	CustodyVerifyVersion present;
+	bytea	   *definition;
+
+	leaf->rel = table_open(leaf->id.leaf, NoLock);
+	leaf->live = true;
+	definition = custody_schema_define(leaf->rel, relation->protection);
+	if (!custody_verify_decode_version(&present, VARDATA_ANY(definition),
+									   VARSIZE_ANY_EXHDR(definition)))
+		elog(ERROR, "definition of table \"%s\" is not canonical",
+			 RelationGetRelationName(leaf->rel));
+	leaf->layout = present.schema;
+	leaf->renderer = custody_canonical_renderer(RelationGetDescr(leaf->rel));
+	leaf->slot = table_slot_create(leaf->rel, NULL);
+	if (!layout_recorded(v, leaf))
+		custody_verify_tampering(v, "schema_changed", custody_verify_relname(relation->protection->relid),
+								 CUSTODY_NO_LEAF, NULL,
+								 "the columns of table %s are not those of any recorded schema version",
+								 custody_verify_relname(leaf->id.leaf));
+}
+
+static void
+put_live(CustodyVerify *v, CustodyLeafState *leaf, uint16 era, cc_value *values)
+{
+	const cc_schema *s = &leaf->layout;
+	ItemPointer tid = &leaf->slot->tts_tid;
+	CustodyStateRecord r;
+
+	memset(&r, 0, sizeof(r));
+	r.relation_id = leaf->id.relation_id;
+	r.leaf = leaf->id.leaf;
+	r.era = era;
+	custody_canonical_render(leaf->renderer, leaf->slot, values);
+	cc_key_digest(r.key, r.relation_id, values, cc_schema_key_positions(s),
+				  cc_schema_key_count(s));
+	cc_row_digest(r.digest, values, s->ncolumns);
+	r.position = PG_UINT64_MAX;
+	r.entry_no = ((uint64) ItemPointerGetBlockNumber(tid) << 16) | ItemPointerGetOffsetNumber(tid);
+	r.what = CUSTODY_STATE_LIVE;
+	r.flags = CUSTODY_STATE_DIGEST;
+	r.count = 1;
+	custody_state_put(v->state->sort, &r);
+}
+
+static void
+scan_rows(CustodyVerify *v, CustodyLeafState *leaf, TableScanDesc scan)
+{
+	uint16		era = era_of(v, leaf, &leaf->layout, v->state->beyond, 0);
+	cc_value   *values = palloc((leaf->layout.ncolumns + 1) * sizeof(cc_value));
+	MemoryContext old = CurrentMemoryContext;
+
+	while (table_scan_getnextslot(scan, ForwardScanDirection, leaf->slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextReset(v->scratch);
+		MemoryContextSwitchTo(v->scratch);
+		put_live(v, leaf, era, values);
+		MemoryContextSwitchTo(old);
+	}
+	pfree(values);
+}
+
+static void
+scan_leaf(CustodyVerify *v, CustodyLeafState *leaf)
+{
+	TableScanDesc scan = table_beginscan(leaf->rel, v->snapshot, 0, NULL);
+	CustodySettings saved;
+
+	custody_canonical_begin(&saved, custody_canonical_needs_full(leaf->renderer));
+	PG_TRY();
+	{
+		scan_rows(v, leaf, scan);
+	}
+	PG_FINALLY();
+	{
+		custody_canonical_end(&saved);
+	}
+	PG_END_TRY();
+	ExecClearTuple(leaf->slot);
+	table_endscan(scan);
+}
+
+static void
+scan_relation(CustodyVerify *v, CustodyRelationState *relation)
+{
+	Oid			relid = relation->protection->relid;
+	ListCell   *lc;
+
+	if (!relation->present)
+	{
+		custody_verify_tampering(v, "relation_missing", NULL, CUSTODY_NO_LEAF, NULL,
+								 "protected table %u (protection %u) does not exist",
+								 relid, relation->relation_id);
+		return;
+	}
+	foreach(lc, custody_schema_leaves(relid, NoLock))
+	{
+		CustodyLeafState *leaf = custody_state_leaf(v, relation->relation_id, lfirst_oid(lc));
+
+		open_leaf(v, relation, leaf);
+		scan_leaf(v, leaf);
+	}
+}
+
+/* Together */
+
+void
+custody_verify_state_init(CustodyVerify *v)
+{
+	HASHCTL		ctl = {0};
+	ListCell   *lc;
+
+	v->state = palloc0(sizeof(CustodyVerifyState));
+	v->state->beyond = PG_INT64_MAX;
+	ctl.hcxt = v->context;
+	ctl.keysize = sizeof(uint32);
+	ctl.entrysize = sizeof(CustodyRelationState);
+	v->state->relations = hash_create("custody relation states", 64, &ctl,
+									  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	ctl.keysize = sizeof(((CustodyLeafState *) NULL)->id);
+	ctl.entrysize = sizeof(CustodyLeafState);
+	v->state->leaves = hash_create("custody leaf states", 64, &ctl,
+								   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	foreach(lc, v->protections)
+	{
+		CustodyProtection *p = lfirst(lc);
+		CustodyRelationState *relation;
+
+		if (p->released || (OidIsValid(v->relation) && p->relid != v->relation))
+			continue;
+		relation = hash_search(v->state->relations, &p->relation_id, HASH_ENTER, NULL);
+		relation->protection = p;
+		relation->present = get_rel_name(p->relid) != NULL;
+		relation->unplaced = 0;
+	}
+	v->state->sort = custody_state_sort_begin();
+}
+
+static void
+close_leaves(CustodyVerify *v)
+{
+	HASH_SEQ_STATUS seq;
+	CustodyLeafState *leaf;
+
+	hash_seq_init(&seq, v->state->leaves);
+	while ((leaf = hash_seq_search(&seq)) != NULL)
+	{
+		if (!leaf->live)
+			continue;
+		ExecDropSingleTupleTableSlot(leaf->slot);
+		table_close(leaf->rel, NoLock);
+	}
+}
+
+void
+custody_verify_state(CustodyVerify *v)
+{
+	ListCell   *lc;
+
+	foreach(lc, v->protections)
+	{
+		CustodyProtection *p = lfirst(lc);
+		CustodyRelationState *relation = custody_state_relation(v, p->relation_id);
+
+		if (relation != NULL)
+			scan_relation(v, relation);
+	}
+	custody_verify_merge(v);
+	close_leaves(v);
+}

@@ -1,0 +1,140 @@
+/*
+ * verify_state.h
+ *	  Rows as the ledger has them against rows as they are: what verify_state.c
+ *	  (collect), verify_merge.c (compare) and verify_rows.c (values) share.
+ */
+#ifndef CUSTODY_VERIFY_STATE_H
+#define CUSTODY_VERIFY_STATE_H
+
+#include "executor/tuptable.h"
+#include "storage/itemptr.h"
+#include "utils/rel.h"
+#include "utils/tuplesort.h"
+
+#include "pg/canonical.h"
+#include "pg/verify.h"
+
+/* What a record says of the row with its key. */
+typedef enum CustodyStateWhat
+{
+	CUSTODY_STATE_NEW = 0,		/* baseline or insert: the row is */
+	CUSTODY_STATE_IS = 1,		/* update: the row is */
+	CUSTODY_STATE_GONE = 2,		/* delete, or the key changed */
+	CUSTODY_STATE_LIVE = 3		/* the table has this row */
+} CustodyStateWhat;
+
+#define CUSTODY_STATE_DIGEST 0x01	/* digest is known */
+#define CUSTODY_STATE_OVERWRITTEN 0x02	/* overwritten and salt are set */
+#define CUSTODY_STATE_SEALED 0x04	/* position is a leaf index */
+#define CUSTODY_STATE_BASELINE 0x08
+
+/*
+ * One record to be sorted: by table, key and place.  Live rows come last.
+ * Keys of one table are comparable while its key columns stay the same: an
+ * era.  When they change, what still stands is carried over into the next.
+ */
+typedef struct CustodyStateRecord
+{
+	/* sort key */
+	uint32		relation_id;
+	Oid			leaf;
+	uint16		era;
+	uint8		key[CC_DIGEST_SIZE];
+	uint64		position;		/* PG_UINT64_MAX: live */
+	uint64		entry_no;		/* live: the row's place in its table */
+	/* the rest */
+	uint8		what;
+	uint8		flags;
+	uint32		version;
+	int64		txn_no;
+	uint32		count;			/* equal rows */
+	uint8		digest[CC_DIGEST_SIZE];
+	uint8		overwritten[CC_DIGEST_SIZE];
+	uint8		salt[CC_SALT_SIZE];
+} CustodyStateRecord;
+
+/* All rows of a table went at this place. */
+typedef struct CustodyWipe
+{
+	uint64		position;
+	uint64		entry_no;
+} CustodyWipe;
+
+/* Beginning of an era: which key columns, since when. */
+typedef struct CustodyEra
+{
+	const cc_schema *schema;
+	uint64		position;
+	uint64		entry_no;
+} CustodyEra;
+
+/* A table whose rows are compared. */
+typedef struct CustodyLeafState
+{
+	struct
+	{
+		uint32		relation_id;
+		Oid			leaf;
+	}			id;				/* hash key */
+	uint32		last_version;	/* of the last entry */
+	int			neras;
+	CustodyEra *eras;
+	int			nwipes;
+	int			max_wipes;
+	CustodyWipe *wipes;			/* sorted before merging */
+	/* as it is */
+	bool		live;
+	Relation	rel;			/* open while comparing */
+	cc_schema	layout;
+	CustodyRenderer *renderer;
+	TupleTableSlot *slot;
+} CustodyLeafState;
+
+/* A protection whose rows are compared. */
+typedef struct CustodyRelationState
+{
+	uint32		relation_id;	/* hash key */
+	const CustodyProtection *protection;
+	bool		present;		/* the table exists */
+	int64		unplaced;		/* entries whose key is withheld */
+} CustodyRelationState;
+
+typedef struct CustodyVerifyState
+{
+	HTAB	   *relations;
+	HTAB	   *leaves;
+	Tuplesortstate *sort;
+	uint64		beyond;			/* position of what is made while merging */
+} CustodyVerifyState;
+
+/* verify_state.c */
+
+extern Tuplesortstate *custody_state_sort_begin(void);
+extern void custody_state_put(Tuplesortstate *sort, const CustodyStateRecord *r);
+/* False at the end. */
+extern bool custody_state_get(Tuplesortstate *sort, CustodyStateRecord *r);
+extern CustodyLeafState *custody_state_leaf(CustodyVerify *v, uint32 relation_id, Oid leaf);
+extern CustodyRelationState *custody_state_relation(CustodyVerify *v, uint32 relation_id);
+
+/* verify_rows.c: everything is allocated in the current context. */
+
+/* Values of an entry under its version; NULL if they cannot be read. */
+extern cc_value *custody_rows_entry(CustodyVerify *v, const CustodyStateRecord *r);
+/* Row digest of an entry's values under another layout; two readings. */
+extern int	custody_rows_convert(CustodyVerify *v, const CustodyStateRecord *r,
+								 const cc_schema *to, cc_value *readings[2]);
+/* Values of a live row; NULL if it is not there. */
+extern cc_value *custody_rows_live(CustodyVerify *v, CustodyLeafState *leaf,
+								   const CustodyStateRecord *r);
+/* Same columns in the same order? */
+extern bool custody_rows_same_layout(const cc_schema *a, const cc_schema *b);
+/* Same key columns? */
+extern bool custody_rows_same_key(const cc_schema *a, const cc_schema *b);
+/* Names of the columns whose values differ. */
+extern char *custody_rows_differences(const cc_schema *s, const cc_value *a, const cc_value *b);
+
+/* verify_merge.c */
+
+extern void custody_verify_merge(CustodyVerify *v);
+
+#endif							/* CUSTODY_VERIFY_STATE_H */
