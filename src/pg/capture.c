@@ -24,6 +24,7 @@
 #include "pg/append.h"
 #include "pg/capture.h"
 #include "pg/error.h"
+#include "pg/order.h"
 #include "pg/relstate.h"
 
 /* Row secrets are drawn in bulk: a call costs as much for many as for one. */
@@ -205,8 +206,10 @@ write_private(cc_writer *w, const RowChange *change)
 }
 
 static void
-append_change(RowChange *change)
+append_change(Relation leaf, RowChange *change, TupleTableSlot *new_slot,
+			  TupleTableSlot *old_slot)
 {
+	CustodyOrderEntry entry;
 	uint8		committed[CC_ROW_ENTRY_MAX];
 	cc_writer	cw;
 	cc_writer	pw;
@@ -222,8 +225,13 @@ append_change(RowChange *change)
 	write_private(&pw, change);
 	cc_writer_init(&cw, committed, sizeof(committed));
 	cc_write_entry(&cw, &change->entry);
-	custody_append_entry(committed, cw.len, private_part, pw.len,
-						 change->lookups, change->nlookups);
+	entry.committed = committed;
+	entry.committed_len = cw.len;
+	entry.private_part = private_part;
+	entry.private_len = pw.len;
+	entry.lookups = change->lookups;
+	entry.nlookups = change->nlookups;
+	custody_order_append(leaf, new_slot, old_slot, &entry);
 	cc_wipe(private_part, 1 + CC_SECRET_SIZE);
 	cc_wipe(change->secret, CC_SECRET_SIZE);
 }
@@ -298,7 +306,7 @@ capture_row(Relation leaf, cc_kind kind, TupleTableSlot *new_slot,
 	find_lookups(&change);
 	note_move(&change);
 	commit_values(&change);
-	append_change(&change);
+	append_change(leaf, &change, new_slot, old_slot);
 }
 
 /* capture_row in a context of its own. */

@@ -32,6 +32,7 @@
 #include "pg/compat.h"
 #include "pg/error.h"
 #include "pg/guc.h"
+#include "pg/order.h"
 #include "pg/shmem.h"
 #include "pg/xact.h"
 
@@ -219,10 +220,11 @@ pre_commit(void)
 {
 	cc_record	r;
 
-	if (!custody_append_pending())
+	if (!custody_append_pending() && !custody_order_pending())
 		return;
 	check_synchronous_seal();
 	PushActiveSnapshot(GetTransactionSnapshot());
+	custody_order_flush();
 	custody_append_flush();
 	fill_record(&r);
 	store_record(&r);
@@ -237,6 +239,7 @@ end_transaction(bool committed)
 		custody_synchronous_seal && MyProcPort != NULL;
 
 	custody_append_reset();
+	custody_order_reset();
 	record_written = false;
 	ncurrent_users = 0;
 	if (custody_xact_end_hook)
@@ -277,9 +280,11 @@ subxact_callback(SubXactEvent event, SubTransactionId mySubid,
 	{
 		case SUBXACT_EVENT_COMMIT_SUB:
 			custody_append_subcommit(GetCurrentTransactionNestLevel());
+			custody_order_subcommit(GetCurrentTransactionNestLevel());
 			break;
 		case SUBXACT_EVENT_ABORT_SUB:
 			custody_append_subabort(GetCurrentTransactionNestLevel());
+			custody_order_subabort(GetCurrentTransactionNestLevel());
 			if (custody_xact_end_hook)
 				custody_xact_end_hook(false);
 			break;

@@ -1,0 +1,42 @@
+/*
+ * order.h
+ *	  Changes of one row in the order in which they happened.
+ */
+#ifndef CUSTODY_ORDER_H
+#define CUSTODY_ORDER_H
+
+#include "executor/tuptable.h"
+#include "utils/rel.h"
+
+/* An encoded row-level entry. */
+typedef struct CustodyOrderEntry
+{
+	const void *committed;
+	size_t		committed_len;
+	const void *private_part;
+	size_t		private_len;
+	const int64 *lookups;
+	int			nlookups;
+} CustodyOrderEntry;
+
+#define CUSTODY_ORDER_MAX_LOOKUPS 3
+
+/*
+ * Append the entry of a change from old_slot to new_slot (either may be NULL),
+ * or keep it until the change that made old_slot was appended.
+ */
+extern void custody_order_append(Relation leaf, TupleTableSlot *new_slot,
+								 TupleTableSlot *old_slot,
+								 const CustodyOrderEntry *entry);
+
+/* For xact.c */
+/* Are entries kept? */
+extern bool custody_order_pending(void);
+/* Append what is still kept. */
+extern void custody_order_flush(void);
+extern void custody_order_subcommit(int nest_level);
+extern void custody_order_subabort(int nest_level);
+/* Forget everything; must not raise (called at commit and abort). */
+extern void custody_order_reset(void);
+
+#endif							/* CUSTODY_ORDER_H */
