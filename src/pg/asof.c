@@ -297,7 +297,7 @@ require_argument(FunctionCallInfo fcinfo, int arg, const char *name)
 	if (PG_ARGISNULL(arg))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null", name),
+				 errmsg("argument \"%s\" must not be NULL", name),
 				 errdetail("The state of a table is asked for at a point in time."),
 				 errhint("Use now() for the present.")));
 }

@@ -34,25 +34,28 @@ custody_entryrow_set_json(Datum *value, bool *isnull, Jsonb *json)
 }
 
 Jsonb *
-custody_entryrow_json(CustodyPast *past, CustodyPastEntry *entry, bool key_only)
+custody_entryrow_json(CustodyPast *past, CustodyPastEntry *entry, CustodyShow show)
 {
 	const cc_schema *s;
 
 	if (!entry->open)
 		return NULL;
 	s = &entry->layout->decoded->schema;
+	if (show == CUSTODY_SHOW_OLD_KEY && (entry->head.flags & CC_ENTRY_KEY_CHANGED))
+		return custody_rowjson(s, cc_schema_key_positions(s),
+							   entry->values.nold_key, entry->values.old_key);
 	custody_past_resolve(past, entry->values.values, entry->values.nvalues);
 	if (!cc_kind_has_row(entry->head.kind))
 		return custody_rowjson(s, cc_schema_key_positions(s),
 							   entry->values.nvalues, entry->values.values);
-	if (key_only)
+	if (show != CUSTODY_SHOW_ROW)
 		return custody_rowjson_key(s, entry->values.values);
 	return custody_rowjson(s, NULL, entry->values.nvalues, entry->values.values);
 }
 
 void
 custody_entryrow_set(Datum *values, bool *nulls, CustodyPast *past,
-					 CustodyPastEntry *entry, bool key_only)
+					 CustodyPastEntry *entry, CustodyShow show)
 {
 	const cc_record *record = entry->record;
 
@@ -74,7 +77,7 @@ custody_entryrow_set(Datum *values, bool *nulls, CustodyPast *past,
 	}
 	nulls[8] = false;
 	values[8] = BoolGetDatum(entry->leaf_index >= 0);
-	custody_entryrow_set_json(&values[9], &nulls[9], custody_entryrow_json(past, entry, key_only));
+	custody_entryrow_set_json(&values[9], &nulls[9], custody_entryrow_json(past, entry, show));
 }
 
 char *

@@ -9,17 +9,24 @@
 
 #include "pg/past.h"
 
+/* What to show of a row; of a deleted one it is the key in any case. */
+typedef enum CustodyShow
+{
+	CUSTODY_SHOW_ROW,			/* after the change */
+	CUSTODY_SHOW_KEY,			/* after the change */
+	CUSTODY_SHOW_OLD_KEY		/* before the change */
+} CustodyShow;
+
 /*
  * leaf_index, entry_no, operation, changed_at, session_user_name, actor,
- * reason, purpose, sealed, row.  A delete's row is its key; with key_only, so
- * is any other's.
+ * reason, purpose, sealed, row.
  */
 #define CUSTODY_ENTRYROW_COLUMNS 10
 extern void custody_entryrow_set(Datum *values, bool *nulls, CustodyPast *past,
-								 CustodyPastEntry *entry, bool key_only);
-/* The row after a change, the key of a deleted row, or NULL. */
+								 CustodyPastEntry *entry, CustodyShow show);
+/* NULL if the entry is about no row, or its values are not at hand. */
 extern Jsonb *custody_entryrow_json(CustodyPast *past, CustodyPastEntry *entry,
-									bool key_only);
+									CustodyShow show);
 /* Stored text; NULL if it is empty or not text of this encoding. */
 extern void custody_entryrow_set_text(Datum *value, bool *isnull, cc_slice text);
 extern void custody_entryrow_set_json(Datum *value, bool *isnull, Jsonb *json);

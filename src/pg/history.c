@@ -28,7 +28,7 @@ get_relation(FunctionCallInfo fcinfo)
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("relation must not be null"),
+				 errmsg("argument \"relation\" must not be NULL"),
 				 errdetail("History is asked for one table at a time."),
 				 errhint("Name a table, as in custody.history('patient').")));
 	if (get_fn_expr_argtype(fcinfo->flinfo, 0) == TEXTOID)
@@ -66,7 +66,7 @@ custody_sql_history(PG_FUNCTION_ARGS)
 		bool		nulls[CUSTODY_ENTRYROW_COLUMNS];
 		MemoryContext old = MemoryContextSwitchTo(row_context);
 
-		custody_entryrow_set(values, nulls, history->past, entry, false);
+		custody_entryrow_set(values, nulls, history->past, entry, CUSTODY_SHOW_ROW);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(row_context);

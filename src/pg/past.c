@@ -12,15 +12,23 @@
  * it again when a row that refers to it is shown.  A row whose key changed has
  * its long values under the old key: those chunks are searched when needed.
  *
+ * A walk by lookup number takes no predicate locks: an application that asks
+ * for a row's history and then changes the row, in a serializable transaction,
+ * must not be aborted because others append to the same ledger.  It reads what
+ * has committed (SnapshotSelf), and then drops the transactions that the
+ * caller's snapshot does not show.
+ *
  * Locks: AccessShareLock on the ledger.  Memory: a context per walk, holding
  * one transaction, one chunk and one entry at a time, and 64 bytes for each
  * long value seen.
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "pg/catalog.h"
@@ -52,7 +60,8 @@ struct CustodyPast
 	MemoryContext entry_context;
 	CustodyLayouts *layouts;
 	Bitmapset  *relations;		/* NULL = all */
-	Snapshot	snapshot;
+	Snapshot	snapshot;		/* the caller's */
+	Snapshot	entry_snapshot; /* for what applications' transactions write */
 
 	/* Whole ledger: leaves, then what is not sealed. */
 	bool		in_leaves;
@@ -94,6 +103,7 @@ make(CustodyLayouts *layouts, Bitmapset *relations, Snapshot snapshot)
 	past->layouts = layouts;
 	past->relations = relations;
 	past->snapshot = snapshot;
+	past->entry_snapshot = snapshot;
 	ctl.keysize = CC_DIGEST_SIZE;
 	ctl.entrysize = sizeof(LongValue);
 	ctl.hcxt = context;
@@ -126,6 +136,33 @@ custody_past_begin(CustodyLayouts *layouts, Bitmapset *relations,
 	return custody_past_begin_at(layouts, relations, 0, snapshot);
 }
 
+/*
+ * Read a transaction's record, if the caller's snapshot shows it, in the
+ * current context.
+ */
+static bytea *
+read_record(CustodyPast *past, int64 txn_no)
+{
+	ScanKeyData key;
+	CustodyScan scan;
+	bytea	   *bytes = NULL;
+
+	custody_catalog_key_int8(&key, Anum_transaction_txn_no,
+							 BTEqualStrategyNumber, txn_no);
+	custody_catalog_scan_begin(&scan, CUSTODY_LOG_TRANSACTION, CUSTODY_TRANSACTION_PKEY,
+							   past->entry_snapshot, ForwardScanDirection, 1, &key);
+	if (custody_catalog_scan_next(&scan))
+	{
+		HeapTupleHeader header = scan.tuple->t_data;
+
+		if (HeapTupleHeaderXminFrozen(header) ||
+			!XidInMVCCSnapshot(HeapTupleHeaderGetXmin(header), past->snapshot))
+			bytes = custody_catalog_get_bytea(&scan, Anum_transaction_record);
+	}
+	custody_catalog_scan_end(&scan);
+	return bytes;
+}
+
 /* Load a transaction's record; false if it has none. */
 static bool
 load_record(CustodyPast *past, int64 txn_no, int64 leaf_index)
@@ -138,7 +175,7 @@ load_record(CustodyPast *past, int64 txn_no, int64 leaf_index)
 		return true;
 	MemoryContextReset(past->txn_context);
 	old = MemoryContextSwitchTo(past->txn_context);
-	bytes = past->record_bytes = custody_reader_record(txn_no, past->snapshot);
+	bytes = past->record_bytes = read_record(past, txn_no);
 	MemoryContextSwitchTo(old);
 	entry->txn_no = txn_no;
 	entry->leaf_index = leaf_index;
@@ -197,7 +234,8 @@ custody_past_begin_lookup(CustodyLayouts *layouts, Bitmapset *relations,
 	MemoryContext old = MemoryContextSwitchTo(past->context);
 
 	past->by_lookup = true;
-	place_candidates(past, custody_lookup_chunks(numbers, n, snapshot));
+	past->entry_snapshot = SnapshotSelf;
+	place_candidates(past, custody_lookup_chunks(numbers, n, past->entry_snapshot));
 	MemoryContextSwitchTo(old);
 	return past;
 }
@@ -262,14 +300,14 @@ next_walk(CustodyPast *past)
 			load_record(past, c->position.txn_no,
 						c->leaf_index == PG_INT64_MAX ? -1 : c->leaf_index);
 			custody_reader_walk_chunk(&past->walk, c->position.txn_no,
-									  c->position.first_entry, past->snapshot);
+									  c->position.first_entry, past->entry_snapshot);
 			past->walking = true;
 		}
 	}
 	else if (next_transaction(past, &txn_no, &leaf_index))
 	{
 		load_record(past, txn_no, leaf_index);
-		custody_reader_walk_begin(&past->walk, txn_no, past->snapshot);
+		custody_reader_walk_begin(&past->walk, txn_no, past->entry_snapshot);
 		past->walking = true;
 	}
 	MemoryContextSwitchTo(old);
@@ -395,7 +433,7 @@ search_chunk(CustodyPast *past, const CustodyPosition *position)
 
 	entry.txn_no = position->txn_no;
 	custody_reader_walk_chunk(&walk, position->txn_no, position->first_entry,
-							  past->snapshot);
+							  past->entry_snapshot);
 	while (custody_reader_walk_next(&walk))
 	{
 		if (!open_entry(past, &walk, &entry) || !entry.open)
@@ -419,7 +457,7 @@ search_old_keys(CustodyPast *past, const uint8 *digest)
 		ListCell   *lc;
 
 		past->old_lookups = list_delete_first(past->old_lookups);
-		foreach(lc, custody_lookup_chunks(number, 1, past->snapshot))
+		foreach(lc, custody_lookup_chunks(number, 1, past->entry_snapshot))
 			search_chunk(past, lfirst(lc));
 		MemoryContextSwitchTo(old);
 		place = hash_search(past->long_values, digest, HASH_FIND, NULL);
@@ -435,7 +473,7 @@ fetch_long(CustodyPast *past, const LongValue *place, cc_value *value)
 	CustodyPastEntry entry = {0};
 
 	custody_reader_walk_chunk(&walk, place->txn_no, place->first_entry,
-							  past->snapshot);
+							  past->entry_snapshot);
 	while (custody_reader_walk_next(&walk))
 	{
 		if (walk.entry_no != place->entry_no ||

@@ -7,8 +7,8 @@
  *
  * A subject's rows are found by the lookup number of the subject and then by
  * the lookup numbers of the keys found, because a delete records only the key.
- * An update that gives a row to another subject is shown with its key alone:
- * from then on the row is about someone else.  What empties a whole table
+ * An update that gives a row to another subject is shown with the row's key
+ * before it alone: from then on the row is about someone else.  What empties a whole table
  * names no row and is not shown.
  *
  * Memory: each row is made in a context that is reset after it; the keys of
@@ -127,7 +127,7 @@ find_rows(SubjectQuery *q, int *n)
 
 /* Note what an entry makes of its rows; is it part of the subject's history? */
 static bool
-follow_row(SubjectQuery *q, const CustodyPastEntry *entry, bool *key_only)
+follow_row(SubjectQuery *q, const CustodyPastEntry *entry, CustodyShow *show)
 {
 	bool		holds = holds_subject(q, entry);
 	SubjectRow *row;
@@ -151,7 +151,7 @@ follow_row(SubjectQuery *q, const CustodyPastEntry *entry, bool *key_only)
 			was_about = row->about;
 		row->about = holds;
 	}
-	*key_only = !holds;
+	*show = holds ? CUSTODY_SHOW_ROW : CUSTODY_SHOW_OLD_KEY;
 	return (holds || was_about) && !hidden_from_caller(q, entry);
 }
 
@@ -209,7 +209,7 @@ begin_subject(const char *subject)
 
 static void
 put_subject_entry(ReturnSetInfo *rsinfo, SubjectQuery *q, CustodyPast *past,
-				  CustodyPastEntry *entry, bool key_only)
+				  CustodyPastEntry *entry, CustodyShow show)
 {
 	Datum		values[1 + CUSTODY_ENTRYROW_COLUMNS];
 	bool		nulls[1 + CUSTODY_ENTRYROW_COLUMNS];
@@ -219,7 +219,7 @@ put_subject_entry(ReturnSetInfo *rsinfo, SubjectQuery *q, CustodyPast *past,
 	nulls[0] = name == NULL;
 	if (name != NULL)
 		values[0] = CStringGetTextDatum(name);
-	custody_entryrow_set(values + 1, nulls + 1, past, entry, key_only);
+	custody_entryrow_set(values + 1, nulls + 1, past, entry, show);
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
@@ -248,10 +248,10 @@ custody_sql_subject_history(PG_FUNCTION_ARGS)
 	while ((entry = custody_past_next(past)) != NULL)
 	{
 		MemoryContext old = MemoryContextSwitchTo(row_context);
-		bool		key_only = false;
+		CustodyShow show;
 
-		if (follow_row(q, entry, &key_only))
-			put_subject_entry(rsinfo, q, past, entry, key_only);
+		if (follow_row(q, entry, &show))
+			put_subject_entry(rsinfo, q, past, entry, show);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(row_context);
 	}

@@ -109,7 +109,7 @@ set_entry(Row *row, CustodyLayouts *layouts, CustodyPast *past, CustodyPastEntry
 	if (head->version != 0)
 		set(row, 6, UInt32GetDatum(head->version));
 	custody_entryrow_set_json(&row->values[7], &row->nulls[7],
-							  custody_entryrow_json(past, entry, true));
+							  custody_entryrow_json(past, entry, CUSTODY_SHOW_KEY));
 	set(row, 8, BoolGetDatum(entry->erased));
 }
 
