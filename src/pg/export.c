@@ -116,8 +116,8 @@ put_leaves(Export *x, int64 first, int64 end)
 	int64		expected = first;
 	MemoryContext old;
 
-	custody_catalog_key_int8(&keys[0], 1, BTGreaterEqualStrategyNumber, first);
-	custody_catalog_key_int8(&keys[1], 1, BTLessStrategyNumber, end);
+	custody_catalog_key_int8(&keys[0], Anum_leaf_leaf_index, BTGreaterEqualStrategyNumber, first);
+	custody_catalog_key_int8(&keys[1], Anum_leaf_leaf_index, BTLessStrategyNumber, end);
 	custody_catalog_scan_begin(&scan, CUSTODY_LOG_LEAF, CUSTODY_LEAF_PKEY, x->snapshot,
 							   ForwardScanDirection, 2, keys);
 	while (custody_catalog_scan_next(&scan))
@@ -141,7 +141,7 @@ put_checkpoint(Export *x, int64 size)
 	ScanKeyData key;
 	cc_slice	none = {NULL, 0};
 
-	custody_catalog_key_int8(&key, 1, BTEqualStrategyNumber, size);
+	custody_catalog_key_int8(&key, Anum_checkpoint_tree_size, BTEqualStrategyNumber, size);
 	custody_catalog_scan_begin(&scan, CUSTODY_LOG_CHECKPOINT, CUSTODY_CHECKPOINT_PKEY,
 							   x->snapshot, ForwardScanDirection, 1, &key);
 	if (custody_catalog_scan_next(&scan))

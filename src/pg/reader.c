@@ -37,7 +37,7 @@ custody_reader_walk_begin(CustodyEntryWalk *walk, int64 txn_no, Snapshot snapsho
 	ScanKeyData key;
 
 	walk_init(walk, txn_no);
-	custody_catalog_key_int8(&key, 1, BTEqualStrategyNumber, txn_no);
+	custody_catalog_key_int8(&key, Anum_chunk_txn_no, BTEqualStrategyNumber, txn_no);
 	custody_catalog_scan_begin(&walk->scan, CUSTODY_LOG_CHUNK, CUSTODY_CHUNK_PKEY,
 							   snapshot, ForwardScanDirection, 1, &key);
 }
@@ -50,8 +50,8 @@ custody_reader_walk_chunk(CustodyEntryWalk *walk, int64 txn_no, int64 first_entr
 
 	walk_init(walk, txn_no);
 	walk->next_entry_no = first_entry;
-	custody_catalog_key_int8(&keys[0], 1, BTEqualStrategyNumber, txn_no);
-	custody_catalog_key_int8(&keys[1], 2, BTEqualStrategyNumber, first_entry);
+	custody_catalog_key_int8(&keys[0], Anum_chunk_txn_no, BTEqualStrategyNumber, txn_no);
+	custody_catalog_key_int8(&keys[1], Anum_chunk_first_entry, BTEqualStrategyNumber, first_entry);
 	custody_catalog_scan_begin(&walk->scan, CUSTODY_LOG_CHUNK, CUSTODY_CHUNK_PKEY,
 							   snapshot, ForwardScanDirection, 2, keys);
 }
@@ -155,7 +155,7 @@ custody_reader_record(int64 txn_no, Snapshot snapshot)
 	CustodyScan scan;
 	bytea	   *record = NULL;
 
-	custody_catalog_key_int8(&key, 1, BTEqualStrategyNumber, txn_no);
+	custody_catalog_key_int8(&key, Anum_transaction_txn_no, BTEqualStrategyNumber, txn_no);
 	custody_catalog_scan_begin(&scan, CUSTODY_LOG_TRANSACTION, CUSTODY_TRANSACTION_PKEY,
 							   snapshot, ForwardScanDirection, 1, &key);
 	if (custody_catalog_scan_next(&scan))

@@ -133,6 +133,8 @@ extern void custody_verify_events_init(CustodyVerify *v);
 extern CustodyVerifyVersion *custody_verify_version(CustodyVerify *v, uint32 number);
 /* A control event was read at the current place. */
 extern void custody_verify_event(CustodyVerify *v, const cc_entry *e);
+/* Was the protection's entry read? */
+extern bool custody_verify_announced(CustodyVerify *v, uint32 relation_id);
 /* A good block header was read. */
 extern void custody_verify_block_header(CustodyVerify *v, const cc_block *h, int64 leaf_index);
 extern void custody_verify_events_end(CustodyVerify *v);

@@ -52,7 +52,7 @@ custody_verify_load_transaction(CustodyVerify *v, int64 txn_no, CustodyTransacti
 	ScanKeyData key;
 	bool		found;
 
-	custody_catalog_key_int8(&key, 1, BTEqualStrategyNumber, txn_no);
+	custody_catalog_key_int8(&key, Anum_transaction_txn_no, BTEqualStrategyNumber, txn_no);
 	custody_catalog_scan_begin(&scan, CUSTODY_LOG_TRANSACTION, CUSTODY_TRANSACTION_PKEY,
 							   v->snapshot, ForwardScanDirection, 1, &key);
 	found = custody_catalog_scan_next(&scan);

@@ -256,6 +256,12 @@ protect_event(CustodyVerify *v, const cc_entry *e)
 								 "log_relation names another mode than the entry of protection %u", e->relation);
 }
 
+bool
+custody_verify_announced(CustodyVerify *v, uint32 relation_id)
+{
+	return known_relation(v, relation_id)->announced;
+}
+
 static void
 unprotect_event(CustodyVerify *v, const cc_entry *e)
 {

@@ -112,7 +112,7 @@ blocks_begin(Walk *w)
 {
 	ScanKeyData key;
 
-	custody_catalog_key_int8(&key, 1, BTGreaterEqualStrategyNumber, PG_INT64_MIN);
+	custody_catalog_key_int8(&key, Anum_block_block_no, BTGreaterEqualStrategyNumber, PG_INT64_MIN);
 	custody_catalog_scan_begin(&w->blocks, CUSTODY_LOG_BLOCK, CUSTODY_BLOCK_PKEY,
 							   w->v->snapshot, ForwardScanDirection, 1, &key);
 }
@@ -405,7 +405,7 @@ has_other_leaf(Walk *w, int64 txn_no)
 	ScanKeyData key;
 	int			n = 0;
 
-	custody_catalog_key_int8(&key, 1, BTEqualStrategyNumber, txn_no);
+	custody_catalog_key_int8(&key, Anum_leaf_txn_no, BTEqualStrategyNumber, txn_no);
 	custody_catalog_scan_begin(&scan, CUSTODY_LOG_LEAF, CUSTODY_LEAF_TXN_NO, w->v->snapshot,
 							   ForwardScanDirection, 1, &key);
 	while (n < 2 && custody_catalog_scan_next(&scan))

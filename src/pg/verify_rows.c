@@ -72,8 +72,8 @@ chunk_of(CustodyVerify *v, int64 txn_no, int64 entry_no)
 	ScanKeyData keys[2];
 	int64		first = -1;
 
-	custody_catalog_key_int8(&keys[0], 1, BTEqualStrategyNumber, txn_no);
-	custody_catalog_key_int8(&keys[1], 2, BTLessEqualStrategyNumber, entry_no);
+	custody_catalog_key_int8(&keys[0], Anum_chunk_txn_no, BTEqualStrategyNumber, txn_no);
+	custody_catalog_key_int8(&keys[1], Anum_chunk_first_entry, BTLessEqualStrategyNumber, entry_no);
 	custody_catalog_scan_begin(&scan, CUSTODY_LOG_CHUNK, CUSTODY_CHUNK_PKEY, v->snapshot,
 							   BackwardScanDirection, 2, keys);
 	if (custody_catalog_scan_next(&scan))

@@ -399,6 +399,9 @@ scan_relation(CustodyVerify *v, CustodyRelationState *relation)
 	Oid			relid = relation->protection->relid;
 	ListCell   *lc;
 
+	/* Without its entry, which is reported, it has no entries at all. */
+	if (!custody_verify_announced(v, relation->relation_id))
+		return;
 	if (!relation->present)
 	{
 		custody_verify_tampering(v, "relation_missing", NULL, CUSTODY_NO_LEAF, NULL,

@@ -63,8 +63,8 @@ fetch_tile(CustodyVerify *v, int level, uint64 index)
 	ScanKeyData keys[2];
 	bytea	   *tile = NULL;
 
-	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(level));
-	custody_catalog_key_int8(&keys[1], 2, BTEqualStrategyNumber, (int64) index);
+	ScanKeyInit(&keys[0], Anum_tile_level, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(level));
+	custody_catalog_key_int8(&keys[1], Anum_tile_tile_index, BTEqualStrategyNumber, (int64) index);
 	custody_catalog_scan_begin(&scan, CUSTODY_LOG_TILE, CUSTODY_TILE_PKEY, v->snapshot,
 							   ForwardScanDirection, 2, keys);
 	if (custody_catalog_scan_next(&scan))
@@ -204,7 +204,7 @@ custody_verify_checkpoint_note(CustodyVerify *v, int64 size)
 	ScanKeyData key;
 	char	   *note = NULL;
 
-	custody_catalog_key_int8(&key, 1, BTEqualStrategyNumber, size);
+	custody_catalog_key_int8(&key, Anum_checkpoint_tree_size, BTEqualStrategyNumber, size);
 	custody_catalog_scan_begin(&scan, CUSTODY_LOG_CHECKPOINT, CUSTODY_CHECKPOINT_PKEY,
 							   v->snapshot, ForwardScanDirection, 1, &key);
 	if (custody_catalog_scan_next(&scan))
@@ -355,7 +355,7 @@ stored_root(CustodyVerify *v, uint64 size, uint8 root[CC_DIGEST_SIZE])
 	ScanKeyData key;
 	bool		found = false;
 
-	custody_catalog_key_int8(&key, 1, BTEqualStrategyNumber, (int64) size);
+	custody_catalog_key_int8(&key, Anum_block_tree_size, BTEqualStrategyNumber, (int64) size);
 	custody_catalog_scan_begin(&scan, CUSTODY_LOG_BLOCK, CUSTODY_BLOCK_TREE_SIZE,
 							   v->snapshot, ForwardScanDirection, 1, &key);
 	if (custody_catalog_scan_next(&scan))
