@@ -208,7 +208,7 @@ custody_sql_export(PG_FUNCTION_ARGS)
 	Export		x;
 	MemoryContext old;
 
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	x.snapshot = GetActiveSnapshot();
 	x.store = rsinfo->setResult;
 	x.desc = rsinfo->setDesc;
