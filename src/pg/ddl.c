@@ -19,14 +19,19 @@
 #include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/typcache.h"
 
 #include "pg/append.h"
 #include "pg/capture.h"
@@ -106,9 +111,23 @@ computed_default(Relation leaf, const cc_column *column)
 		if (!att->attisdropped &&
 			strlen(NameStr(att->attname)) == column->name.len &&
 			memcmp(NameStr(att->attname), column->name.data, column->name.len) == 0)
-			return att->atthasdef || att->attidentity != '\0';
+			return att->atthasdef || att->attidentity != '\0' ||
+				get_typdefault(att->atttypid) != NULL;
 	}
 	return true;
+}
+
+/* Are the key columns others than before? */
+static bool
+key_differs(const cc_schema *a, const cc_schema *b)
+{
+	if (a->key_kind != b->key_kind || a->nkeys != b->nkeys)
+		return true;
+	for (int i = 0; i < a->nkeys; i++)
+		if (!same_text(a->columns[a->key_positions[i]].name,
+					   b->columns[b->key_positions[i]].name))
+			return true;
+	return false;
 }
 
 /* Do old entries no longer say what the rows of the new layout read? */
@@ -117,8 +136,7 @@ needs_new_baseline(Relation leaf, const cc_schema *old, const cc_schema *new)
 {
 	bool		renamed = has_extra_column(old, new) && has_extra_column(new, old);
 
-	if (renamed || old->key_kind != new->key_kind ||
-		old->nkeys != new->nkeys)
+	if (renamed || key_differs(old, new))
 		return true;
 	for (int i = 0; i < new->ncolumns; i++)
 	{
@@ -142,6 +160,14 @@ append_gone(uint32 relation_id, uint32 version, uint64 rows)
 	custody_append_event(CC_KIND_DETACH, relation_id, version, body, sizeof(body));
 }
 
+/* The rows of a leaf read otherwise than their entries say: record them anew. */
+static void
+record_anew(uint32 relation_id, uint32 version, Relation leaf)
+{
+	append_gone(relation_id, version, custody_capture_count(leaf));
+	(void) custody_protect_baseline(leaf);
+}
+
 /* Bring one leaf of a protected root in line. */
 static void
 sync_leaf(const CustodyProtection *p, Oid relid)
@@ -158,10 +184,7 @@ sync_leaf(const CustodyProtection *p, Oid relid)
 		(void) custody_protect_baseline(leaf);
 	else if (state->version != before->version &&
 			 needs_new_baseline(leaf, &before->schema, &state->layout->schema))
-	{
-		append_gone(p->relation_id, before->version, custody_capture_count(leaf));
-		(void) custody_protect_baseline(leaf);
-	}
+		record_anew(p->relation_id, before->version, leaf);
 	table_close(leaf, NoLock);
 }
 
@@ -225,6 +248,17 @@ sync_table(List *protections, Oid relid)
 	}
 	foreach(lc, custody_schema_leaves(p->relid, AccessShareLock))
 		sync_leaf(p, lfirst_oid(lc));
+	/* Commands on a table reach its inheritance children unnamed. */
+	if (get_rel_relkind(relid) == RELKIND_RELATION && has_subclass(relid))
+	{
+		foreach(lc, find_all_inheritors(relid, AccessShareLock, NULL))
+		{
+			CustodyProtection *child = find_protection(protections, lfirst_oid(lc));
+
+			if (child != NULL && child != p)
+				sync_leaf(child, child->relid);
+		}
+	}
 	/* DETACH names the parent: look at its former leaves, too. */
 	if (get_rel_relkind(p->relid) == RELKIND_PARTITIONED_TABLE)
 	{
@@ -248,44 +282,57 @@ sync_table(List *protections, Oid relid)
 	}
 }
 
-/* OIDs of the tables the command touched; list in the caller's context. */
+/* An object that a DDL command made or altered. */
+typedef struct TouchedObject
+{
+	Oid			classid;
+	Oid			objid;
+} TouchedObject;
+
+/* What the command touched; list of TouchedObject * in the caller's context. */
 static List *
-touched_tables(void)
+touched_objects(void)
 {
 	List	   *result = NIL;
 	MemoryContext caller = CurrentMemoryContext;
 
 	SPI_connect();
-	if (SPI_execute("SELECT objid FROM pg_catalog.pg_event_trigger_ddl_commands()"
-					" WHERE classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass"
-					" AND NOT in_extension", false, 0) != SPI_OK_SELECT)
+	if (SPI_execute("SELECT classid, objid FROM pg_catalog.pg_event_trigger_ddl_commands()"
+					" WHERE objid IS NOT NULL", false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the DDL commands");
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
 		bool		isnull;
-		Datum		oid = SPI_getbinval(SPI_tuptable->vals[i],
-										SPI_tuptable->tupdesc, 1, &isnull);
 		MemoryContext old = MemoryContextSwitchTo(caller);
+		TouchedObject *t = palloc(sizeof(TouchedObject));
 
-		if (!isnull)
-			result = list_append_unique_oid(result, DatumGetObjectId(oid));
+		t->classid = DatumGetObjectId(SPI_getbinval(row, desc, 1, &isnull));
+		t->objid = DatumGetObjectId(SPI_getbinval(row, desc, 2, &isnull));
+		result = lappend(result, t);
 		MemoryContextSwitchTo(old);
 	}
 	SPI_finish();
 	return result;
 }
 
-/* Tables the command dropped; list of DroppedTable * in the caller's context. */
+/*
+ * Tables that a DDL command dropped or took a column from; list of
+ * DroppedTable * in the caller's context.
+ */
 static List *
-dropped_tables(void)
+dropped_tables(bool columns)
 {
 	List	   *result = NIL;
 	MemoryContext caller = CurrentMemoryContext;
+	char	   *query = psprintf("SELECT objid, schema_name, object_name"
+								 " FROM pg_catalog.pg_event_trigger_dropped_objects()"
+								 " WHERE object_type OPERATOR(pg_catalog.=) '%s'",
+								 columns ? "table column" : "table");
 
 	SPI_connect();
-	if (SPI_execute("SELECT objid, schema_name, object_name"
-					" FROM pg_catalog.pg_event_trigger_dropped_objects()"
-					" WHERE object_type OPERATOR(pg_catalog.=) 'table'", false, 0) != SPI_OK_SELECT)
+	if (SPI_execute(query, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the dropped objects");
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
@@ -294,16 +341,165 @@ dropped_tables(void)
 		bool		isnull;
 		Oid			relid = DatumGetObjectId(SPI_getbinval(row, desc, 1, &isnull));
 		MemoryContext old = MemoryContextSwitchTo(caller);
-		DroppedTable *d = palloc(sizeof(DroppedTable));
+		DroppedTable *d = palloc0(sizeof(DroppedTable));
 
 		d->relid = relid;
-		d->schema = pstrdup(SPI_getvalue(row, desc, 2));
-		d->table = pstrdup(SPI_getvalue(row, desc, 3));
+		if (!columns)
+		{
+			d->schema = pstrdup(SPI_getvalue(row, desc, 2));
+			d->table = pstrdup(SPI_getvalue(row, desc, 3));
+		}
 		result = lappend(result, d);
 		MemoryContextSwitchTo(old);
 	}
 	SPI_finish();
 	return result;
+}
+
+/* Is a value of one type made of values of another? */
+static bool
+type_uses(Oid type, Oid used)
+{
+	Oid			part;
+	bool		result = false;
+
+	check_stack_depth();
+	if (type == used)
+		return true;
+	part = getBaseType(type);
+	if (part == type)
+		part = get_element_type(type);
+	if (!OidIsValid(part))
+		part = get_range_subtype(type);
+	if (!OidIsValid(part))
+		part = get_multirange_range(type);
+	if (OidIsValid(part))
+		return type_uses(part, used);
+	if (get_typtype(type) == TYPTYPE_COMPOSITE)
+	{
+		TupleDesc	desc = lookup_rowtype_tupdesc(type, -1);
+
+		for (int i = 0; i < desc->natts && !result; i++)
+			result = !TupleDescAttr(desc, i)->attisdropped &&
+				type_uses(TupleDescAttr(desc, i)->atttypid, used);
+		ReleaseTupleDesc(desc);
+	}
+	return result;
+}
+
+/*
+ * The text of a type's values changed under the rows that hold them: a label
+ * of an enum was renamed, or the attributes of a composite type changed.
+ */
+static void
+sync_type(List *protections, Oid type)
+{
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, protections)
+	{
+		CustodyProtection *p = lfirst(lc);
+
+		if (p->released)
+			continue;
+		foreach(lc2, custody_schema_leaves(p->relid, AccessShareLock))
+		{
+			Relation	leaf = table_open(lfirst_oid(lc2), AccessShareLock);
+			TupleDesc	desc = RelationGetDescr(leaf);
+			bool		uses = false;
+
+			for (int i = 0; i < desc->natts && !uses; i++)
+				uses = !TupleDescAttr(desc, i)->attisdropped &&
+					type_uses(TupleDescAttr(desc, i)->atttypid, type);
+			if (uses)
+			{
+				/* Unlike a command on the table, this one holds no lock. */
+				LockRelationOid(RelationGetRelid(leaf), ShareRowExclusiveLock);
+				record_anew(p->relation_id, custody_relstate_get(leaf)->version,
+							leaf);
+			}
+			table_close(leaf, NoLock);
+		}
+	}
+}
+
+/* Bring in line what one touched object means for protected tables. */
+static void
+sync_object(List *protections, const TouchedObject *t, Node *command)
+{
+	char		relkind = '\0';
+	ListCell   *lc;
+
+	if (t->classid == RelationRelationId)
+		relkind = get_rel_relkind(t->objid);
+	if (relkind == RELKIND_RELATION || relkind == RELKIND_PARTITIONED_TABLE)
+		sync_table(protections, t->objid);
+	else if (relkind == RELKIND_COMPOSITE_TYPE)
+		sync_type(protections, get_rel_type_id(t->objid));
+	else if (t->classid == TypeRelationId && IsA(command, AlterEnumStmt) &&
+			 ((AlterEnumStmt *) command)->oldVal != NULL)
+		sync_type(protections, t->objid);
+	else if ((t->classid == TypeRelationId || t->classid == NamespaceRelationId) &&
+			 (IsA(command, RenameStmt) || IsA(command, AlterObjectSchemaStmt)))
+	{
+		/* A new name stands in the definitions of tables not named here. */
+		foreach(lc, protections)
+		{
+			CustodyProtection *p = lfirst(lc);
+			ListCell   *lc2;
+
+			if (p->released)
+				continue;
+			foreach(lc2, custody_schema_leaves(p->relid, AccessShareLock))
+				custody_relstate_invalidate(lfirst_oid(lc2));
+			sync_table(protections, p->relid);
+		}
+	}
+}
+
+/*
+ * A subject column was renamed: protect the table anew under the new name.
+ * Its rows are recorded anew anyway.
+ */
+static bool
+renew_subject(List *protections, const TouchedObject *t, const RenameStmt *rename)
+{
+	bool		renewed = false;
+	ListCell   *lc;
+
+	if (t->classid != RelationRelationId)
+		return false;
+	foreach(lc, find_all_inheritors(t->objid, AccessShareLock, NULL))
+	{
+		CustodyProtection *p = find_protection(protections, lfirst_oid(lc));
+
+		if (p == NULL || p->subject == NULL ||
+			strcmp(p->subject, rename->subname) != 0)
+			continue;
+		custody_protect_renew(p, rename->newname);
+		renewed = true;
+	}
+	return renewed;
+}
+
+static void
+sync_touched(List *protections, Node *command)
+{
+	List	   *touched = touched_objects();
+	bool		renewed = false;
+	ListCell   *lc;
+
+	if (IsA(command, RenameStmt) &&
+		((RenameStmt *) command)->renameType == OBJECT_COLUMN)
+	{
+		foreach(lc, touched)
+			renewed |= renew_subject(protections, lfirst(lc), (RenameStmt *) command);
+	}
+	if (renewed)
+		protections = custody_schema_protections(SnapshotSelf);
+	foreach(lc, touched)
+		sync_object(protections, lfirst(lc), command);
 }
 
 /* A table is gone: end its protection, or note that its partition left. */
@@ -353,15 +549,12 @@ custody_sql_capture_ddl(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	if (strcmp(data->event, "sql_drop") == 0)
 	{
-		foreach(lc, dropped_tables())
+		foreach(lc, dropped_tables(false))
 			note_dropped(protections, lfirst(lc));
+		foreach(lc, dropped_tables(true))
+			sync_table(protections, ((DroppedTable *) lfirst(lc))->relid);
 	}
 	else
-	{
-		foreach(lc, touched_tables())
-			if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_RELATION ||
-				get_rel_relkind(lfirst_oid(lc)) == RELKIND_PARTITIONED_TABLE)
-				sync_table(protections, lfirst_oid(lc));
-	}
+		sync_touched(protections, data->parsetree);
 	PG_RETURN_NULL();
 }

@@ -521,6 +521,25 @@ custody_protect_release(const CustodyProtection *p, const char *schema,
 	custody_catalog_insert(CUSTODY_LOG_RELEASE, values, nulls);
 }
 
+void
+custody_protect_renew(const CustodyProtection *p, const char *subject)
+{
+	ProtectRequest request;
+	uint32		relation_id;
+	uint64		rows = 0;
+	ListCell   *lc;
+
+	request.subject = pstrdup(subject);
+	request.mode = p->append_only ? "append_only" : "updatable";
+	custody_protect_release(p, get_namespace_name(get_rel_namespace(p->relid)),
+							get_rel_name(p->relid), "subject column renamed");
+	relation_id = (uint32) custody_catalog_nextval(CUSTODY_RELATION_NUMBER);
+	store_protection(p->relid, relation_id, &request);
+	foreach(lc, custody_schema_leaves(p->relid, AccessShareLock))
+		rows += protect_leaf(lfirst_oid(lc));
+	append_protect_event(p->relid, relation_id, &request, rows);
+}
+
 PG_FUNCTION_INFO_V1(custody_sql_unprotect);
 Datum
 custody_sql_unprotect(PG_FUNCTION_ARGS)

@@ -31,5 +31,8 @@ extern uint64 custody_protect_baseline(Relation leaf);
 extern void custody_protect_release(const CustodyProtection *p,
 									const char *schema, const char *table,
 									const char *reason);
+/* End a protection and begin it anew with another subject column. */
+extern void custody_protect_renew(const CustodyProtection *p,
+								  const char *subject);
 
 #endif							/* CUSTODY_PROTECT_H */

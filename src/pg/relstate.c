@@ -114,13 +114,17 @@ require_protection(Relation leaf)
 	return p;
 }
 
-/* Number of the newest version with this definition, 0 if there is none. */
+/*
+ * Number of the newest version of a leaf if it has this definition, else 0.  An
+ * older one will not do: the ledger has to say that the layout came back.
+ */
 static uint32
 find_version(uint32 relation_id, Oid leaf, const bytea *definition)
 {
 	CustodyScan scan;
 	ScanKeyData key;
-	uint32		found = 0;
+	uint32		newest = 0;
+	bool		same = false;
 
 	custody_catalog_key_int4(&key, Anum_schema_relation_id,
 							 BTEqualStrategyNumber, (int32) relation_id);
@@ -132,16 +136,17 @@ find_version(uint32 relation_id, Oid leaf, const bytea *definition)
 		uint32		version = DatumGetUInt32(custody_catalog_get(&scan, Anum_schema_version));
 		bytea	   *stored;
 
-		if (DatumGetObjectId(custody_catalog_get(&scan, Anum_schema_leaf)) != leaf)
+		if (DatumGetObjectId(custody_catalog_get(&scan, Anum_schema_leaf)) != leaf ||
+			version < newest)
 			continue;
+		newest = version;
 		stored = custody_catalog_get_bytea(&scan, Anum_schema_definition);
-		if (VARSIZE(stored) == VARSIZE(definition) &&
-			memcmp(stored, definition, VARSIZE(stored)) == 0)
-			found = Max(found, version);
+		same = VARSIZE(stored) == VARSIZE(definition) &&
+			memcmp(stored, definition, VARSIZE(stored)) == 0;
 		pfree(stored);
 	}
 	custody_catalog_scan_end(&scan);
-	return found;
+	return same ? newest : 0;
 }
 
 /* Record a new schema version: a control event, and its row for look-ups. */
@@ -211,4 +216,11 @@ custody_relstate_get(Relation leaf)
 		MemoryContextDelete(context);
 	}
 	return state;
+}
+
+void
+custody_relstate_invalidate(Oid leaf)
+{
+	CacheInvalidateRelcacheByRelid(leaf);
+	invalidate((Datum) 0, leaf);
 }

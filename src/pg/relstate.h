@@ -31,5 +31,10 @@ typedef struct CustodyRelState
  */
 extern CustodyRelState *custody_relstate_get(Relation leaf);
 extern void custody_relstate_init(void);
+/*
+ * Names that its layout is written with changed, which the relation cache does
+ * not tell: look at it anew, here and, after commit, in every other session.
+ */
+extern void custody_relstate_invalidate(Oid leaf);
 
 #endif							/* CUSTODY_RELSTATE_H */

@@ -13,6 +13,7 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/tupdesc_details.h"
+#include "catalog/dependency.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
@@ -204,9 +205,42 @@ text_slice(const char *text)
 	return s;
 }
 
+/* Columns of a constraint's index if all are NOT NULL, else NIL. */
+static List *
+unique_attnums(Relation leaf, Relation index)
+{
+	Form_pg_index form = index->rd_index;
+	List	   *attnums = NIL;
+
+	for (int i = 0; i < form->indnkeyatts; i++)
+	{
+		AttrNumber	attnum = form->indkey.values[i];
+
+		if (attnum <= 0 ||
+			!TupleDescAttr(RelationGetDescr(leaf), attnum - 1)->attnotnull)
+			return NIL;
+		attnums = lappend_int(attnums, attnum);
+	}
+	return attnums;
+}
+
+/* Does a come before b: fewer columns, else earlier ones? */
+static bool
+is_better_key(List *a, List *b)
+{
+	if (b == NIL || list_length(a) != list_length(b))
+		return b == NIL || list_length(a) < list_length(b);
+	for (int i = 0; i < list_length(a); i++)
+		if (list_nth_int(a, i) != list_nth_int(b, i))
+			return list_nth_int(a, i) < list_nth_int(b, i);
+	return false;
+}
+
 /*
- * Key columns of a leaf: the primary key, else the first unique index over
- * NOT NULL columns that is immediate, complete and without expressions.
+ * Key columns of a leaf: the primary key, else the smallest UNIQUE constraint
+ * over NOT NULL columns that is not deferrable.  Indexes that back no
+ * constraint do not count: they come and go without a lock that would keep
+ * writers away while the rows are recorded under another key.
  */
 static List *
 key_attnums(Relation leaf)
@@ -221,23 +255,12 @@ key_attnums(Relation leaf)
 		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
 		Form_pg_index form = index->rd_index;
 		List	   *attnums = NIL;
-		bool		usable = form->indisunique && form->indimmediate &&
-			form->indisvalid &&
-			RelationGetIndexPredicate(index) == NIL &&
-			RelationGetIndexExpressions(index) == NIL &&
-			(result == NIL || (form->indisprimary && !primary));
 
-		for (int i = 0; usable && i < form->indnkeyatts; i++)
-		{
-			AttrNumber	attnum = form->indkey.values[i];
-
-			if (attnum <= 0 ||
-				!TupleDescAttr(RelationGetDescr(leaf), attnum - 1)->attnotnull)
-				usable = false;
-			else
-				attnums = lappend_int(attnums, attnum);
-		}
-		if (usable)
+		if (form->indisunique && form->indimmediate && form->indisvalid &&
+			!primary && OidIsValid(get_index_constraint(lfirst_oid(lc))))
+			attnums = unique_attnums(leaf, index);
+		if (attnums != NIL &&
+			(form->indisprimary || is_better_key(attnums, result)))
 		{
 			result = attnums;
 			primary = form->indisprimary;
