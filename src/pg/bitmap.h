@@ -11,6 +11,8 @@
 #include "access/htup_details.h"
 #include "nodes/tidbitmap.h"
 
+#include "pg/compat.h"
+
 /* One page of a bitmap; a lossy page names every possible row. */
 typedef struct CustodyBitmapPage
 {
@@ -27,7 +29,7 @@ custody_bitmap_all_offsets(CustodyBitmapPage *page)
 		page->offsets[i] = FirstOffsetNumber + i;
 }
 
-#if PG_VERSION_NUM >= 180000
+#if CUSTODY_PRIVATE_BITMAP_ITERATOR
 
 #define custody_bitmap_beginscan(index, snapshot, nkeys) \
 	index_beginscan_bitmap(index, snapshot, NULL, nkeys)
