@@ -366,7 +366,7 @@ custody_sql_coverage(PG_FUNCTION_ARGS)
 	ListCell   *lc;
 
 	InitMaterializedSRF(fcinfo, 0);
-	layouts = custody_layouts_load(GetActiveSnapshot());
+	layouts = custody_layouts_load(GetActiveSnapshot(), true);
 	counts = count_entries();
 	foreach(lc, user_tables())
 	{

@@ -13,6 +13,7 @@
 #include "utils/memutils.h"
 
 #include "pg/catalog.h"
+#include "pg/error.h"
 #include "pg/layout.h"
 
 CustodyProtection *
@@ -45,13 +46,14 @@ load_layout(CustodyLayouts *layouts, CustodyScan *scan)
 }
 
 CustodyLayouts *
-custody_layouts_load(Snapshot snapshot)
+custody_layouts_load(Snapshot snapshot, bool tolerant)
 {
 	CustodyLayouts *layouts = palloc(sizeof(CustodyLayouts));
 	HASHCTL		ctl = {0};
 	CustodyScan scan;
 
 	layouts->context = CurrentMemoryContext;
+	layouts->tolerant = tolerant;
 	layouts->protections = custody_schema_protections(snapshot);
 	ctl.keysize = sizeof(uint32);
 	ctl.entrysize = sizeof(CustodyLayout);
@@ -66,17 +68,56 @@ custody_layouts_load(Snapshot snapshot)
 	return layouts;
 }
 
-static void
+/* Decode a version; raises if it is not canonical. */
+static CustodyVersion *
+decode_strictly(CustodyLayouts *layouts, const CustodyLayout *layout)
+{
+	MemoryContext old = MemoryContextSwitchTo(layouts->context);
+	CustodyVersion *decoded = custody_schema_decode(layout->version,
+													layout->relation_id,
+													layout->leaf,
+													layout->definition);
+
+	MemoryContextSwitchTo(old);
+	return decoded;
+}
+
+/*
+ * Decode a version; NULL if it is not canonical.  Needs no subtransaction:
+ * decoding only computes in memory.
+ */
+static CustodyVersion *
+decode_tolerantly(CustodyLayouts *layouts, const CustodyLayout *layout)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	CustodyVersion *volatile decoded = NULL;
+
+	PG_TRY();
+	{
+		decoded = decode_strictly(layouts, layout);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		if (geterrcode() != ERRCODE_CUSTODY_LEDGER_CORRUPTED)
+			PG_RE_THROW();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	return decoded;
+}
+
+/* Decode a version if need be; false if it counts as not known. */
+static bool
 decode(CustodyLayouts *layouts, CustodyLayout *layout)
 {
-	MemoryContext old;
-
-	if (layout->decoded != NULL)
-		return;
-	old = MemoryContextSwitchTo(layouts->context);
-	layout->decoded = custody_schema_decode(layout->version, layout->relation_id,
-											layout->leaf, layout->definition);
-	MemoryContextSwitchTo(old);
+	if (layout->decoded == NULL && !layout->damaged)
+	{
+		layout->decoded = layouts->tolerant ?
+			decode_tolerantly(layouts, layout) : decode_strictly(layouts, layout);
+		layout->damaged = layout->decoded == NULL;
+	}
+	return !layout->damaged;
 }
 
 CustodyLayout *
@@ -84,9 +125,7 @@ custody_layouts_find(CustodyLayouts *layouts, uint32 version)
 {
 	CustodyLayout *layout = hash_search(layouts->by_version, &version, HASH_FIND, NULL);
 
-	if (layout != NULL)
-		decode(layouts, layout);
-	return layout;
+	return layout != NULL && decode(layouts, layout) ? layout : NULL;
 }
 
 CustodyLayout *
@@ -107,10 +146,8 @@ custody_layouts_select(CustodyLayouts *layouts, Oid relid)
 			(newest == NULL || layout->version > newest->version))
 			newest = layout;
 	}
-	if (newest != NULL)
-		decode(layouts, newest);
 	list_free(tables);
-	return newest;
+	return newest != NULL && decode(layouts, newest) ? newest : NULL;
 }
 
 Bitmapset *
@@ -202,9 +239,8 @@ custody_layouts_set_key(CustodyLayouts *layouts, const CustodyLayout *newest,
 	{
 		int64		number;
 
-		if (!layout->selected)
+		if (!layout->selected || !decode(layouts, layout))
 			continue;
-		decode(layouts, layout);
 		layout->keyed = order_key(&layout->decoded->schema, given, values, ordered);
 		if (!layout->keyed)
 			continue;

@@ -19,6 +19,7 @@ typedef struct CustodyLayout
 	Oid			leaf;
 	bytea	   *definition;
 	CustodyVersion *decoded;	/* NULL until asked for */
+	bool		damaged;		/* cannot be decoded */
 	CustodyProtection *protection;	/* NULL: the ledger names none */
 	bool		selected;		/* belongs to the wanted table */
 	bool		keyed;			/* 'key' is set */
@@ -30,11 +31,16 @@ typedef struct CustodyLayouts
 	MemoryContext context;
 	HTAB	   *by_version;
 	List	   *protections;
+	bool		tolerant;
 } CustodyLayouts;
 
-/* Read all of them; lives in the current memory context. */
-extern CustodyLayouts *custody_layouts_load(Snapshot snapshot);
-/* A version, decoded, or NULL; raises if its definition is not canonical. */
+/*
+ * Read all of them; lives in the current memory context.  A definition that is
+ * not canonical raises when it is needed; with tolerant, which is for showing
+ * the log as it is, such a version counts as not known.
+ */
+extern CustodyLayouts *custody_layouts_load(Snapshot snapshot, bool tolerant);
+/* A version, decoded, or NULL. */
 extern CustodyLayout *custody_layouts_find(CustodyLayouts *layouts, uint32 version);
 extern CustodyProtection *custody_layouts_protection(CustodyLayouts *layouts,
 													 uint32 relation_id);

@@ -65,7 +65,7 @@ custody_rowhistory_begin(Oid relid, Jsonb *key)
 	custody_rowkey_require_select(relid);
 	h->relid = relid;
 	h->snapshot = GetActiveSnapshot();
-	h->layouts = custody_layouts_load(h->snapshot);
+	h->layouts = custody_layouts_load(h->snapshot, false);
 	h->newest = custody_layouts_select(h->layouts, relid);
 	if (h->newest == NULL)
 		refuse_unprotected(relid);

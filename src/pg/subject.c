@@ -180,7 +180,7 @@ static SubjectQuery *
 begin_subject(const char *subject)
 {
 	Snapshot	snapshot = GetActiveSnapshot();
-	CustodyLayouts *layouts = custody_layouts_load(snapshot);
+	CustodyLayouts *layouts = custody_layouts_load(snapshot, false);
 	CustodyProtection *last = layouts->protections == NIL ? NULL :
 		llast(layouts->protections);
 	uint32		highest = last == NULL ? 0 : last->relation_id;

@@ -123,7 +123,7 @@ custody_sql_read_entries(PG_FUNCTION_ARGS)
 	CustodyPastEntry *entry;
 
 	init_rows(&row, fcinfo);
-	layouts = custody_layouts_load(GetActiveSnapshot());
+	layouts = custody_layouts_load(GetActiveSnapshot(), true);
 	past = custody_past_begin(layouts, NULL, GetActiveSnapshot());
 	while ((entry = custody_past_next(past)) != NULL)
 	{
