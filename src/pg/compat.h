@@ -23,6 +23,10 @@
 #include "libpq/libpq-be.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/tuplesort.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
 
 /* Authenticated identity of this session and how it was proven, or NULL. */
 static inline const char *
@@ -55,6 +59,17 @@ custody_compat_owns_database(Oid database)
 	return object_ownercheck(DatabaseRelationId, database, GetUserId());
 #else
 	return pg_database_ownercheck(database, GetUserId());
+#endif
+}
+
+/* Next datum of a sort, valid until the following call. */
+static inline bool
+custody_compat_getdatum(Tuplesortstate *sort, Datum *datum, bool *isnull)
+{
+#if PG_VERSION_NUM >= 160000
+	return tuplesort_getdatum(sort, true, false, datum, isnull, NULL);
+#else
+	return tuplesort_getdatum(sort, true, datum, isnull, NULL);
 #endif
 }
 

@@ -40,6 +40,7 @@
 
 #include "core/encode.h"
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/error.h"
 #include "pg/incarnation.h"
 #include "pg/pickup.h"

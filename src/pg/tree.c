@@ -18,6 +18,7 @@
 #include "utils/snapmgr.h"
 
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/error.h"
 #include "pg/tree.h"
 

@@ -74,7 +74,7 @@ custody_state_get(Tuplesortstate *sort, CustodyStateRecord *r)
 	bool		isnull;
 	cc_reader	in;
 
-	if (!tuplesort_getdatum(sort, true, &datum, &isnull, NULL))
+	if (!custody_compat_getdatum(sort, &datum, &isnull))
 		return false;
 	cc_reader_init(&in, VARDATA_ANY(DatumGetPointer(datum)), RECORD_BYTES);
 	r->relation_id = cc_read_u32(&in);
@@ -126,7 +126,7 @@ custody_state_leaf(CustodyVerify *v, uint32 relation_id, Oid leaf)
 /* The number of the era in force; begins a new one if the key changed. */
 static uint16
 era_of(CustodyVerify *v, CustodyLeafState *leaf, const cc_schema *schema,
-	   uint64 position, uint64 entry_no)
+	   uint32 version, uint64 position, uint64 entry_no)
 {
 	CustodyEra *era;
 
@@ -140,6 +140,7 @@ era_of(CustodyVerify *v, CustodyLeafState *leaf, const cc_schema *schema,
 		leaf->eras = repalloc(leaf->eras, (leaf->neras + 1) * sizeof(CustodyEra));
 	era = &leaf->eras[leaf->neras++];
 	era->schema = schema;
+	era->version = version;
 	era->position = position;
 	era->entry_no = entry_no;
 	return (uint16) (leaf->neras - 1);
@@ -188,7 +189,8 @@ start_record(CustodyVerify *v, CustodyStateRecord *r, const cc_entry *e,
 	r->position = (uint64) v->place.position;
 	r->entry_no = (uint64) v->place.entry_no;
 	if (leaf->last_version != version->version || leaf->neras == 0)
-		r->era = era_of(v, leaf, &version->schema, r->position, r->entry_no);
+		r->era = era_of(v, leaf, &version->schema, version->version,
+						r->position, r->entry_no);
 	else
 		r->era = (uint16) (leaf->neras - 1);
 	leaf->last_version = version->version;
@@ -358,7 +360,7 @@ put_live(CustodyVerify *v, CustodyLeafState *leaf, uint16 era, cc_value *values)
 static void
 scan_rows(CustodyVerify *v, CustodyLeafState *leaf, TableScanDesc scan)
 {
-	uint16		era = era_of(v, leaf, &leaf->layout, v->state->beyond, 0);
+	uint16		era = era_of(v, leaf, &leaf->layout, PG_UINT32_MAX, v->state->beyond, 0);
 	cc_value   *values = palloc((leaf->layout.ncolumns + 1) * sizeof(cc_value));
 	MemoryContext old = CurrentMemoryContext;
 
