@@ -62,12 +62,12 @@ custody_compat_owns_database(Oid database)
 #endif
 }
 
-/* Next datum of a sort, valid until the following call. */
+/* Next datum of a sort, as a copy that belongs to the caller. */
 static inline bool
 custody_compat_getdatum(Tuplesortstate *sort, Datum *datum, bool *isnull)
 {
 #if PG_VERSION_NUM >= 160000
-	return tuplesort_getdatum(sort, true, false, datum, isnull, NULL);
+	return tuplesort_getdatum(sort, true, true, datum, isnull, NULL);
 #else
 	return tuplesort_getdatum(sort, true, datum, isnull, NULL);
 #endif
