@@ -215,7 +215,7 @@ overwrote(CustodyVerify *v, const CustodyStateRecord *before, const CustodyState
 		return true;
 	if (custody_rows_same_layout(from, to))
 		return false;
-	n = custody_rows_convert(v, before, to, readings);
+	n = custody_rows_convert(v, before, to, r->version, readings);
 	for (int i = 0; i < n; i++)
 	{
 		uint8		digest[CC_DIGEST_SIZE];
@@ -369,7 +369,7 @@ compare_live(Group *g, const CustodyStateRecord *live)
 	if (cc_equal(g->last.digest, live->digest, CC_DIGEST_SIZE) &&
 		custody_rows_same_layout(from, to))
 		return;
-	n = custody_rows_convert(g->v, &g->last, to, readings);
+	n = custody_rows_convert(g->v, &g->last, to, PG_UINT32_MAX, readings);
 	for (int i = 0; i < n; i++)
 	{
 		uint8		digest[CC_DIGEST_SIZE];
@@ -431,7 +431,7 @@ carry(Merge *m)
 
 	if (!g->have || is_wiped(g->leaf, &g->last, era->position, era->entry_no))
 		return;
-	if (custody_rows_convert(g->v, &g->last, era->schema, readings) == 0)
+	if (custody_rows_convert(g->v, &g->last, era->schema, era->version, readings) == 0)
 	{
 		g->relation->unplaced++;
 		return;

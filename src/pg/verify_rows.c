@@ -171,9 +171,9 @@ compare_versions(const ListCell *a, const ListCell *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Versions of the record's table made after its own, in order. */
+/* Versions of the record's table after its own, up to one, in order. */
 static List *
-later_versions(CustodyVerify *v, const CustodyStateRecord *r)
+later_versions(CustodyVerify *v, const CustodyStateRecord *r, uint32 until)
 {
 	HASH_SEQ_STATUS seq;
 	CustodyVerifyVersion *version;
@@ -182,7 +182,8 @@ later_versions(CustodyVerify *v, const CustodyStateRecord *r)
 	hash_seq_init(&seq, v->versions);
 	while ((version = hash_seq_search(&seq)) != NULL)
 		if (version->readable && version->relation_id == r->relation_id &&
-			version->leaf == r->leaf && version->version > r->version)
+			version->leaf == r->leaf && version->version > r->version &&
+			version->version <= until)
 			result = lappend(result, version);
 	list_sort(result, compare_versions);
 	return result;
@@ -190,12 +191,13 @@ later_versions(CustodyVerify *v, const CustodyStateRecord *r)
 
 /*
  * A column added without a rewrite reads as a default that only the version
- * it was added by may still name, so the values are taken through every later
- * version; and directly, since versions are used again when a layout returns.
+ * it was added by may still name, so the values are taken through the versions
+ * between; and directly, since a version may be used again when its layout
+ * returns.
  */
 int
 custody_rows_convert(CustodyVerify *v, const CustodyStateRecord *r,
-					 const cc_schema *to, cc_value *readings[2])
+					 const cc_schema *to, uint32 until, cc_value *readings[2])
 {
 	CustodyVerifyVersion *own = custody_verify_version(v, r->version);
 	cc_value   *values = own && own->readable ? custody_rows_entry(v, r) : NULL;
@@ -206,7 +208,7 @@ custody_rows_convert(CustodyVerify *v, const CustodyStateRecord *r,
 		return 0;
 	from = &own->schema;
 	readings[0] = convert(from, values, to);
-	foreach(lc, later_versions(v, r))
+	foreach(lc, later_versions(v, r, until))
 	{
 		CustodyVerifyVersion *version = lfirst(lc);
 

@@ -64,6 +64,7 @@ typedef struct CustodyWipe
 typedef struct CustodyEra
 {
 	const cc_schema *schema;
+	uint32		version;		/* PG_UINT32_MAX: the present layout */
 	uint64		position;
 	uint64		entry_no;
 } CustodyEra;
@@ -120,9 +121,12 @@ extern CustodyRelationState *custody_state_relation(CustodyVerify *v, uint32 rel
 
 /* Values of an entry under its version; NULL if they cannot be read. */
 extern cc_value *custody_rows_entry(CustodyVerify *v, const CustodyStateRecord *r);
-/* Row digest of an entry's values under another layout; two readings. */
+/*
+ * An entry's values under another layout, that of version 'until' or, if this
+ * is PG_UINT32_MAX, the table's present one.  Gives two readings, or none.
+ */
 extern int	custody_rows_convert(CustodyVerify *v, const CustodyStateRecord *r,
-								 const cc_schema *to, cc_value *readings[2]);
+								 const cc_schema *to, uint32 until, cc_value *readings[2]);
 /* Values of a live row; NULL if it is not there. */
 extern cc_value *custody_rows_live(CustodyVerify *v, CustodyLeafState *leaf,
 								   const CustodyStateRecord *r);
