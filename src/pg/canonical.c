@@ -35,6 +35,7 @@ typedef enum RenderKind
 	RENDER_INT8,
 	RENDER_BOOL,
 	RENDER_TEXT,				/* text, varchar, bpchar, json */
+	RENDER_BYTEA,
 	RENDER_OUTPUT				/* the type's output function */
 } RenderKind;
 
@@ -72,6 +73,8 @@ render_kind(Oid type)
 		case BPCHAROID:
 		case JSONOID:
 			return RENDER_TEXT;
+		case BYTEAOID:
+			return RENDER_BYTEA;
 		default:
 			return RENDER_OUTPUT;
 	}
@@ -198,6 +201,19 @@ render_datum(RenderColumn *column, Datum datum, cc_value *value)
 				set_text(value, VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t));
 				break;
 			}
+		case RENDER_BYTEA:
+			{
+				/* The output function gives up beyond half a gigabyte. */
+				bytea	   *b = DatumGetByteaPP(datum);
+				Size		len = 2 + 2 * (Size) VARSIZE_ANY_EXHDR(b);
+
+				buffer = MemoryContextAllocHuge(CurrentMemoryContext, len + 1);
+				buffer[0] = '\\';
+				buffer[1] = 'x';
+				hex_encode(VARDATA_ANY(b), VARSIZE_ANY_EXHDR(b), buffer + 2);
+				cc_value_set(value, buffer, len);
+				break;
+			}
 		case RENDER_OUTPUT:
 			buffer = OutputFunctionCall(&column->output, datum);
 			set_text(value, buffer, strlen(buffer));
@@ -236,6 +252,18 @@ is_out_of_line(const RenderColumn *column, Datum datum)
 		VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(datum));
 }
 
+/*
+ * Does a long value stay as it was?  Asked only of values out of line: others
+ * are small.  A trigger may have made a new copy of the same bytes.
+ */
+static bool
+is_unchanged_long(const RenderColumn *column, Datum old, const cc_value *value,
+				  const cc_value *changed)
+{
+	return value->form == CC_VALUE_LONG && changed->form == CC_VALUE_LONG &&
+		is_out_of_line(column, old) && cc_value_equal(value, changed);
+}
+
 void
 custody_canonical_render_replaced(CustodyRenderer *r, TupleTableSlot *slot,
 								  cc_value *values, TupleTableSlot *changed,
@@ -252,14 +280,11 @@ custody_canonical_render_replaced(CustodyRenderer *r, TupleTableSlot *slot,
 			cc_value_set(&values[i], NULL, 0);
 		else if (!changed->tts_isnull[att] &&
 				 same_datum(column, datum, changed->tts_values[att]))
-		{
 			values[i] = changed_values[i];
-			if (changed_values[i].form == CC_VALUE_LONG &&
-				is_out_of_line(column, datum))
-				changed_values[i].form = CC_VALUE_REFERENCE;
-		}
 		else
 			render_datum(column, datum, &values[i]);
+		if (is_unchanged_long(column, datum, &values[i], &changed_values[i]))
+			changed_values[i].form = CC_VALUE_REFERENCE;
 	}
 }
 

@@ -28,8 +28,8 @@ extern void custody_canonical_render(CustodyRenderer *r, TupleTableSlot *slot,
 									 cc_value *values);
 /*
  * Render the row that 'changed' (already rendered as changed_values) replaced:
- * identical datums are not rendered twice.  A long value that 'changed' keeps
- * by the same out-of-line pointer becomes a reference in changed_values.
+ * identical datums are not rendered twice.  A long out-of-line value that
+ * 'changed' keeps becomes a reference in changed_values.
  */
 extern void custody_canonical_render_replaced(CustodyRenderer *r,
 											  TupleTableSlot *slot,

@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -36,15 +37,23 @@ static int	secrets_left = 0;
 static MemoryContext row_context = NULL;
 static int	row_depth = 0;
 
-/* The last delete, to recognise a move to another partition. */
-static struct
+/*
+ * First halves of moves to another partition whose second half is to come.
+ * More than one only where triggers move rows while a row moves; a forgotten
+ * one costs a remark in the history.
+ */
+#define MAX_PENDING_MOVES 8
+
+typedef struct PendingMove
 {
-	uint32		relation_id;
+	uint32		relation_id;	/* 0 = free */
 	uint32		version;
 	int64		lookup;
-	CommandId	cid;
 	TransactionId xid;
-}			last_delete;
+} PendingMove;
+
+static PendingMove pending_moves[MAX_PENDING_MOVES];
+static int	next_pending_move = 0;
 
 /* One row-level change on its way to becoming an entry. */
 typedef struct RowChange
@@ -236,27 +245,51 @@ append_change(Relation leaf, RowChange *change, TupleTableSlot *new_slot,
 	cc_wipe(change->secret, CC_SECRET_SIZE);
 }
 
-/* An insert of the key just deleted from another partition is a move. */
-static void
-note_move(RowChange *change)
+/* Was the row deleted because it moved to another partition? */
+static bool
+has_moved(TupleTableSlot *old_slot)
 {
-	if (change->entry.kind == CC_KIND_DELETE)
+	HeapTuple	tuple;
+
+	if (!TTS_IS_BUFFERTUPLE(old_slot))
+		return false;
+	tuple = ((BufferHeapTupleTableSlot *) old_slot)->base.tuple;
+	return tuple != NULL && tuple->t_data != NULL &&
+		HeapTupleHeaderIndicatesMovedPartitions(tuple->t_data);
+}
+
+/* Pair the halves of a move that left the key alone. */
+static void
+note_move(RowChange *change, TupleTableSlot *old_slot)
+{
+	TransactionId xid = GetTopTransactionIdIfAny();
+
+	if (change->entry.kind == CC_KIND_DELETE && has_moved(old_slot))
 	{
-		last_delete.relation_id = change->state->relation_id;
-		last_delete.version = change->state->version;
-		last_delete.lookup = change->lookups[0];
-		last_delete.cid = GetCurrentCommandId(false);
-		last_delete.xid = GetTopTransactionId();
-		return;
+		PendingMove *m = &pending_moves[next_pending_move];
+
+		next_pending_move = (next_pending_move + 1) % MAX_PENDING_MOVES;
+		m->relation_id = change->state->relation_id;
+		m->version = change->state->version;
+		m->lookup = change->lookups[0];
+		m->xid = xid;
 	}
-	if (change->entry.kind == CC_KIND_INSERT &&
-		last_delete.relation_id == change->state->relation_id &&
-		last_delete.version != change->state->version &&
-		last_delete.lookup == change->lookups[0] &&
-		last_delete.cid == GetCurrentCommandId(false) &&
-		last_delete.xid == GetTopTransactionIdIfAny())
-		change->entry.flags |= CC_ENTRY_MOVED;
-	last_delete.relation_id = 0;
+	else if (change->entry.kind == CC_KIND_INSERT)
+	{
+		for (int i = 0; i < MAX_PENDING_MOVES; i++)
+		{
+			PendingMove *m = &pending_moves[i];
+
+			if (m->relation_id == change->state->relation_id &&
+				m->version != change->state->version &&
+				m->lookup == change->lookups[0] && m->xid == xid)
+			{
+				change->entry.flags |= CC_ENTRY_MOVED;
+				m->relation_id = 0;
+				break;
+			}
+		}
+	}
 }
 
 static void
@@ -304,7 +337,7 @@ capture_row(Relation leaf, cc_kind kind, TupleTableSlot *new_slot,
 		change.entry.flags |= CC_ENTRY_KEY_CHANGED;
 	draw_secret(change.secret);
 	find_lookups(&change);
-	note_move(&change);
+	note_move(&change, old_slot);
 	commit_values(&change);
 	append_change(leaf, &change, new_slot, old_slot);
 }

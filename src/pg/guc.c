@@ -13,6 +13,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
 
 #include "core/sigcheck.h"
 #include "pg/guc.h"
@@ -75,13 +76,36 @@ check_origin(char **newval, void **extra, GucSource source)
 	return false;
 }
 
+/*
+ * Views show it as jsonb, which takes less than json: no \u0000, no number
+ * out of range.  Must not raise: the postmaster calls this on reload.
+ */
 static bool
 check_extra(char **newval, void **extra, GucSource source)
 {
-	/* Raises with its own position and hint when it is not JSON. */
-	if (**newval != '\0')
-		(void) DirectFunctionCall1(json_in, CStringGetDatum(*newval));
-	return true;
+	MemoryContext context = CurrentMemoryContext;
+	volatile bool valid = true;
+
+	if (**newval == '\0')
+		return true;
+	PG_TRY();
+	{
+		(void) DirectFunctionCall1(jsonb_in, CStringGetDatum(*newval));
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		GUC_check_errdetail("It is not JSON: %s.", error->message);
+		GUC_check_errhint("Give a value that casts to jsonb, for instance '{\"ticket\": 7}'.");
+		FreeErrorData(error);
+		valid = false;
+	}
+	PG_END_TRY();
+	return valid;
 }
 
 static void

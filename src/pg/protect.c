@@ -262,6 +262,31 @@ check_not_protected(Relation rel)
 						 get_rel_name(root))));
 }
 
+/* A partition under protection of its own has our triggers already. */
+static void
+check_partitions(Relation rel)
+{
+	ListCell   *lc;
+
+	if (rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		return;
+	foreach(lc, find_all_inheritors(RelationGetRelid(rel),
+									ShareRowExclusiveLock, NULL))
+	{
+		Oid			part = lfirst_oid(lc);
+
+		if (part != RelationGetRelid(rel) &&
+			custody_schema_protection(part, SnapshotSelf) != NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_CUSTODY_ALREADY_PROTECTED),
+					 errmsg("partition \"%s\" of table \"%s\" is already protected",
+							get_rel_name(part), RelationGetRelationName(rel)),
+					 errdetail("A partition is protected alone or with its root, not both."),
+					 errhint("Run \"SELECT custody.unprotect('%s', 'reason')\" first.",
+							 get_rel_name(part))));
+	}
+}
+
 static void
 check_subject(Relation rel, const char *subject)
 {
@@ -349,6 +374,7 @@ protect_table(Oid relid, const ProtectRequest *request)
 	check_kind(rel);
 	check_rights(rel);
 	check_not_protected(rel);
+	check_partitions(rel);
 	check_subject(rel, request->subject);
 	relation_id = (uint32) custody_catalog_nextval(CUSTODY_RELATION_NUMBER);
 	store_protection(relid, relation_id, request);

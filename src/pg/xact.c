@@ -23,6 +23,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/xid8.h"
@@ -36,16 +37,15 @@
 #include "pg/shmem.h"
 #include "pg/xact.h"
 
-#define MAX_CURRENT_USERS 16
-
 void		(*custody_xact_end_hook) (bool committed) = NULL;
 
 static bool callbacks_registered = false;
 
 /* This transaction. */
 static bool record_written = false;
-static Oid	current_users[MAX_CURRENT_USERS];
+static Oid *current_users = NULL;	/* in TopTransactionContext */
 static int	ncurrent_users = 0;
+static int	max_current_users = 0;
 
 /* This backend; 0 = to be read again. */
 static uint32 incarnation = 0;
@@ -105,7 +105,7 @@ compare_names(const void *a, const void *b)
 static char *
 current_user_names(void)
 {
-	char	   *names[MAX_CURRENT_USERS];
+	char	  **names = palloc(ncurrent_users * sizeof(char *));
 	StringInfoData buf;
 
 	for (int i = 0; i < ncurrent_users; i++)
@@ -241,7 +241,9 @@ end_transaction(bool committed)
 	custody_append_reset();
 	custody_order_reset();
 	record_written = false;
+	current_users = NULL;
 	ncurrent_users = 0;
+	max_current_users = 0;
 	if (custody_xact_end_hook)
 		custody_xact_end_hook(committed);
 	if (wait)
@@ -301,8 +303,18 @@ note_current_user(void)
 	for (int i = 0; i < ncurrent_users; i++)
 		if (current_users[i] == user)
 			return;
-	if (ncurrent_users < MAX_CURRENT_USERS)
-		current_users[ncurrent_users++] = user;
+	if (ncurrent_users == max_current_users)
+	{
+		int			max = Max(2 * max_current_users, 8);
+
+		if (current_users == NULL)
+			current_users = MemoryContextAlloc(TopTransactionContext,
+											   max * sizeof(Oid));
+		else
+			current_users = repalloc(current_users, max * sizeof(Oid));
+		max_current_users = max;
+	}
+	current_users[ncurrent_users++] = user;
 }
 
 void
