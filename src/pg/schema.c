@@ -256,7 +256,8 @@ key_attnums(Relation leaf)
 		Form_pg_index form = index->rd_index;
 		List	   *attnums = NIL;
 
-		if (form->indisunique && form->indimmediate && form->indisvalid &&
+		if (form->indisunique && form->indisvalid &&
+			(form->indimmediate || form->indisprimary) &&
 			!primary && OidIsValid(get_index_constraint(lfirst_oid(lc))))
 			attnums = unique_attnums(leaf, index);
 		if (attnums != NIL &&
