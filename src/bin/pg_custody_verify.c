@@ -355,16 +355,17 @@ load_anchor(const Verifier *v, Anchor *anchor)
 {
 	cc_checkpoint c;
 	cc_status	status;
-	char		text[CC_NOTE_MAX + 1];
+	char		text[CC_NOTE_MAX + 2];
 	size_t		len;
 	FILE	   *file = fopen(anchor->file, "rb");
 
 	if (file == NULL)
 		cannot("could not open \"%s\": %s", anchor->file, strerror(errno));
-	len = fread(text, 1, sizeof(text), file);
+	len = fread(text, 1, sizeof(text) - 1, file);
 	if (ferror(file))
 		cannot("could not read \"%s\": %s", anchor->file, strerror(errno));
 	(void) fclose(file);
+	len = cc_note_restore(text, len);
 	status = cc_checkpoint_parse(&c, text, len);
 	if (status != CC_OK)
 		cannot("\"%s\" is not a checkpoint: %s", anchor->file, cc_status_text(status));

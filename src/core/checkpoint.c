@@ -75,6 +75,21 @@ cc_note_line(char out[CC_NOTE_LINE_MAX + 1], const char *name, uint32_t id,
 	return n;
 }
 
+size_t
+cc_note_restore(char *note, size_t len)
+{
+	size_t		n = 0;
+	size_t		i;
+
+	for (i = 0; i < len; i++)
+		if (note[i] != '\r')
+			note[n++] = note[i];
+	while (n > 0 && (note[n - 1] == '\n' || note[n - 1] == ' '))
+		n--;
+	note[n++] = '\n';
+	return n;
+}
+
 /* The next line without its LF; fails if no LF follows. */
 static cc_slice
 read_line(cc_reader *r)

@@ -43,6 +43,11 @@ extern void cc_checkpoint_digest(uint8_t out[CC_DIGEST_SIZE], const char *origin
 /* One signature line with its LF; returns the length, NUL-terminates. */
 extern size_t cc_note_line(char out[CC_NOTE_LINE_MAX + 1], const char *name, uint32_t id,
 						   const uint8_t *signature, size_t len);
+/*
+ * Make a note that passed through mail, shells and editors what it was: no CR,
+ * one LF at the end.  In place, with room for one byte more; returns the length.
+ */
+extern size_t cc_note_restore(char *note, size_t len);
 /* Strict: canonical base64, exactly three text lines, 1..16 signatures. */
 extern cc_status cc_checkpoint_parse(cc_checkpoint *c, const char *note, size_t len) CC_CHECK_RESULT;
 /*

@@ -276,10 +276,12 @@ custody_verify_signed(CustodyVerify *v, const cc_checkpoint *c)
 }
 
 static void
-load_anchor(CustodyVerify *v, int number, const char *note)
+load_anchor(CustodyVerify *v, int number, char *note)
 {
 	Anchor	   *a = palloc0(sizeof(Anchor));
-	cc_status	status = cc_checkpoint_parse(&a->checkpoint, note, strlen(note));
+	/* the NUL makes room for the LF */
+	size_t		len = cc_note_restore(note, strlen(note));
+	cc_status	status = cc_checkpoint_parse(&a->checkpoint, note, len);
 
 	a->number = number;
 	if (status != CC_OK)

@@ -82,6 +82,10 @@ check('clean, keys one by one', 0, qr/^verified: /m,
 	(map { "--key=$_" } @keys), $good);
 check('clean, every anchor', 0, qr/^verified: /m,
 	'--keys', $keys, (map { "--anchor $_" } @anchors), $good);
+check('anchors that went through psql, a shell and mail', 0, qr/^verified: /m,
+	'--keys', $keys, '--anchor', spew('by_psql', "$notes[0]\n"),
+	'--anchor', spew('by_shell', $notes[1] =~ s/\n\z//r),
+	'--anchor', spew('by_mail', $notes[2] =~ s/\n/\r\n/gr), $good);
 check('quiet', 0, qr/^$/, '--quiet --keys', $keys, $good);
 check('standard input', 0, qr/^verified: /m, '--keys', $keys, '-', '<', $good);
 check('help', 0, qr/^Usage: /, '--help');

@@ -356,6 +356,27 @@ test_lengths(void)
 	   "a signature too long is not written");
 }
 
+static bool
+restored(const char *kept, const char *given)
+{
+	char		text[64];
+
+	memcpy(text, kept, strlen(kept) + 1);
+	return cc_note_restore(text, strlen(kept)) == strlen(given) &&
+		memcmp(text, given, strlen(given)) == 0;
+}
+
+static void
+test_restoring(void)
+{
+	ok(restored("a\n8\n", "a\n8\n"), "a note as it was given stays");
+	ok(restored("a\n8", "a\n8\n"), "a lost LF at the end comes back");
+	ok(restored("a\n8\n\n \n", "a\n8\n"), "further lines at the end go");
+	ok(restored("a\r\n8\r\n", "a\n8\n"), "CR LF becomes LF");
+	ok(restored("a \n\n8\n", "a \n\n8\n"), "what stands within stays");
+	ok(restored("", "\n"), "nothing becomes an empty line");
+}
+
 int
 main(void)
 {
@@ -374,6 +395,7 @@ main(void)
 	test_signature_count();
 	test_forms();
 	test_lengths();
+	test_restoring();
 	ok(parse(&c, "", 0) == CC_E_TRUNCATED, "no note");
 	return done_testing();
 }
