@@ -25,6 +25,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/reltrigger.h"
@@ -208,6 +209,31 @@ has_foreign_partition(Oid relid)
 	return false;
 }
 
+/* Was the table made a child of a protected table after that was protected? */
+static bool
+inherits_protected(Oid relid)
+{
+	Relation	rel = table_open(InheritsRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found = false;
+
+	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Oid			parent = ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent;
+
+		found = custody_schema_protection(parent, GetActiveSnapshot()) != NULL ||
+			inherits_protected(parent);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
 static char *
 make_note(CustodyLayouts *layouts, Form_pg_class class, const TableRecord *record,
 		  bool capturing)
@@ -217,6 +243,9 @@ make_note(CustodyLayouts *layouts, Form_pg_class class, const TableRecord *recor
 	initStringInfo(&notes);
 	if (record->live == NULL && record->ended)
 		add_note(&notes, "protection ended");
+	if (record->live == NULL && !class->relispartition &&
+		inherits_protected(class->oid))
+		add_note(&notes, "inherits from a protected table");
 	if (record->live != NULL)
 	{
 		CustodyLayout *newest = custody_layouts_select(layouts, class->oid);
