@@ -37,7 +37,7 @@
 
 #define MAX_SLOTS 64
 #define TRANCHE "pg_custody"
-#define AWAY_MS 10000
+#define AWAY_MS 2000
 #define WAIT_MS 1000
 
 /* A process that can be woken; pid 0 = none. */
@@ -483,6 +483,15 @@ custody_shmem_set_error(CustodyRole role, const char *error)
 	if (slot != NULL)
 		strlcpy(slot->processes[role].error, error, CUSTODY_ERROR_SIZE);
 	LWLockRelease(shared->lock);
+}
+
+bool
+custody_shmem_error_cleared(CustodyRole role)
+{
+	char		error[CUSTODY_ERROR_SIZE];
+
+	(void) process_status(role, error, sizeof(error));
+	return error[0] == '\0';
 }
 
 bool

@@ -56,6 +56,8 @@ extern bool custody_shmem_pass_wanted(void);
 extern uint64 custody_shmem_begin_pass(void);
 extern void custody_shmem_end_pass(uint64 number);
 extern void custody_shmem_set_error(CustodyRole role, const char *error);
+/* Has another process found that the fault is gone (error text cleared)? */
+extern bool custody_shmem_error_cleared(CustodyRole role);
 extern void custody_shmem_wake_anchorer(void);
 
 /* For the launcher */

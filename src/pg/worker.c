@@ -6,7 +6,7 @@
  * Main loop of sealer and anchorer: reload settings if asked, make a pass if
  * it is due, wait on the latch until the next one is.  A pass that fails is
  * reported, noted for custody.status and tried again after a pause that
- * doubles up to a minute.  The processes end by themselves, with code 0, when
+ * doubles up to a minute, or as soon as custody.seal() succeeds.  The processes end by themselves, with code 0, when
  * the extension is not there (any more).
  *
  * SIGTERM ends them at the next interrupt check.  SIGINT is ignored: a
@@ -268,7 +268,8 @@ seal_if_due(MemoryContext context, Schedule *schedule, CustodySealResult *last)
 		schedule->due = Min(schedule->due,
 							TimestampTzPlusMilliseconds(now, custody_seal_interval));
 	if (now < schedule->due &&
-		(schedule->pause > 0 || !custody_shmem_pass_wanted()))
+		!(schedule->pause > 0 ? custody_shmem_error_cleared(CUSTODY_SEALER) :
+		  custody_shmem_pass_wanted()))
 	{
 		last->sealed = false;
 		return;
@@ -411,7 +412,12 @@ seal_once(OneShot *shot)
 	shot->tree_size = result.tree_size;
 	shot->incarnation = result.incarnation;
 	if (custody_shmem_available())
+	{
+		/* Whatever kept the sealer from sealing is gone. */
+		custody_shmem_set_error(CUSTODY_SEALER, "");
+		custody_shmem_wake_sealer();
 		custody_shmem_wake_anchorer();
+	}
 	else if (!custody_anchor_pass(error, sizeof(error)))
 		copy_text(shot->warning, error);
 }
