@@ -40,7 +40,7 @@ verdict()
 ok() { passed=$((passed + 1)); verdict ok "$@"; }
 did() { verdict - "$@"; }		# a thing done, not a claim checked
 fail() { failed=$((failed + 1)); verdict FAILED "$@"; }
-remark() { fold -s -w $((width - 12)) <<<"$*" | sed 's/^/          /' >&3; }
+remark() { fold -s -w $((width - 10)) <<<"$*" | sed 's/^/          /; s/ *$//' >&3; }
 
 # expect CONDITION-COMMAND... -- TEXT: one check.
 expect()
@@ -81,70 +81,52 @@ query() { sql postgres -c "$1"; }
 
 # --- findings ---------------------------------------------------------------
 
-# verify FILE [ANCHOR-FILE]: the auditor's check, one finding a line.
+# verify FILE [ANCHOR-FILE]: the auditor's check, one finding a line.  FILE.left
+# has those that no check has claimed yet.
 verify()
 {
 	sql auditor -v anchor="$([ $# -lt 2 ] || cat "$2")" >"$1" <<-'EOSQL'
 		SELECT severity, code, coalesce(relation, ''), coalesce(row_key::text, ''),
-			   coalesce(leaf_index::text, ''),
-			   translate(message, E'\t\n', '  '), translate(coalesce(detail, ''), E'\t\n', '  ')
+			   coalesce(leaf_index::text, ''), translate(message, E'\t\n', '  ')
 		FROM custody.verify(anchors => array_remove(ARRAY[:'anchor'], ''));
 	EOSQL
 	cat "$1"
+	cp "$1" "$1.left"
 }
 
-tampering() { awk -F '\t' '$1 == "tampering"' "$1"; }
-
-# Show a finding as the auditor reads it.
+# Show a finding in the auditor's words.
 show()
 {
-	local severity code relation key leaf message detail
-	IFS=$'\x1f' read -r severity code relation key leaf message detail <<<"${1//$'\t'/$'\x1f'}"
-	remark "> ${relation:-ledger}${key:+ $key}${leaf:+, log record $leaf}: $message${detail:+ ($detail)}"
+	local severity code relation key leaf message
+	IFS=$'\x1f' read -r severity code relation key leaf message <<<"${1//$'\t'/$'\x1f'}"
+	relation=${relation#hospital.}
+	remark "> ${relation:-log record $leaf}${key:+ $key}: $message"
 }
 
-# expect_row FILE RELATION KEY TEXT: exactly that row is accused.
-expect_row()
+# Print the findings of FILE.left of that code, relation, row key and leaf ("*":
+# any), and leave the others there.
+claim()			# FILE CODE RELATION KEY LEAF
 {
+	local same='($2 == c && (r == "*" || $3 == r) && (k == "*" || $4 == k) && (l == "*" || $5 == l))'
+	local vars=(-F '\t' -v "c=$2" -v "r=$3" -v "k=$4" -v "l=$5")
+	awk "${vars[@]}" "$same" "$1.left"
+	awk "${vars[@]}" "!$same" "$1.left" >"$1.rest"
+	mv "$1.rest" "$1.left"
+}
+
+# expect_finding FILE CODE RELATION KEY LEAF TEXT: there is exactly this one.
+expect_finding()
+{
+	local lines
+	mapfile -t lines < <(claim "${@:1:5}")
+	expect test ${#lines[@]} -eq 1 -- "$6"
+	[ ${#lines[@]} -eq 0 ] || show "${lines[0]}"
+}
+
+# expect_nothing_else FILE TEXT: every finding, of whatever severity, is claimed.
+expect_nothing_else()
+{
+	expect test ! -s "$1.left" -- "$2"
 	local line
-	line=$(awk -F '\t' -v r="$2" -v k="$3" '$1 == "tampering" && $3 == r && $4 == k' "$1" | head -n 1)
-	expect test -n "$line" -- "$4"
-	[ -z "$line" ] || show "$line"
-}
-
-# expect_leaf FILE LEAF TEXT: exactly that transaction is accused.
-expect_leaf()
-{
-	local line
-	line=$(awk -F '\t' -v l="$2" '$1 == "tampering" && $5 == l' "$1" | head -n 1)
-	expect test -n "$line" -- "$3"
-	[ -z "$line" ] || show "$line"
-}
-
-# expect_clean FILE TEXT: nothing is accused.
-expect_clean()
-{
-	local first
-	first=$(tampering "$1" | head -n 1)
-	expect test -z "$first" -- "$2"
-	[ -z "$first" ] || show "$first"
-}
-
-# expect_no_row_but FILE REGEX TEXT: no accused row whose "relation key" does
-# not match.
-expect_no_row_but()
-{
-	local first
-	first=$(tampering "$1" | awk -F '\t' -v re="$2" '$3 != "" && ($3 " " $4) !~ re' | head -n 1)
-	expect test -z "$first" -- "$3"
-	[ -z "$first" ] || show "$first"
-}
-
-# Findings that are no accusation: capture was off for a while, and the like.
-mention_warnings()
-{
-	local n
-	n=$(awk -F '\t' '$1 != "tampering"' "$1" | wc -l)
-	[ "$n" -eq 0 ] ||
-		remark "also on record, without accusation ($n in all): $(awk -F '\t' '$1 != "tampering" {print $6; exit}' "$1")"
+	while IFS= read -r line; do show "$line"; done < <(head -n 5 "$1.left")
 }

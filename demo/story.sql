@@ -3,7 +3,7 @@
 --	  The three transactions the demonstration later looks at: a dose is given
 --	  to patient 8, corrected by a doctor, and the record is disclosed.
 --
--- Prints: administration_id, a time between the first two.
+-- Prints: administration_id, a time between the first two; disclosure_id.
 --
 BEGIN;
 SELECT custody.set_context('nurse.choi', 'chemotherapy, cycle 7', 'treatment') \g /dev/null
@@ -25,5 +25,6 @@ COMMIT;
 BEGIN;
 SELECT custody.set_context('front.desk', 'copy for the insurer', 'disclosure') \g /dev/null
 INSERT INTO hospital.disclosure (patient_id, recipient, what, legal_basis)
-VALUES (8, 'AOK Rheinland', '{medication_administration}', 'consent of the patient');
+VALUES (8, 'AOK Rheinland', '{medication_administration}', 'consent of the patient')
+RETURNING disclosure_id;
 COMMIT;

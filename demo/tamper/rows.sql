@@ -4,15 +4,20 @@
 --	  triggers.  Variables: dose, event, consent, patient (row numbers).
 --
 
--- A dose is made to look smaller, with all triggers off and on again.
+-- A dose is made to look smaller, with all triggers off and on again.  A careful
+-- insider knows that ENABLE TRIGGER does not undo it for a trigger that fires
+-- always: in replica mode it would not fire any more, and verify says so.
 BEGIN;
 ALTER TABLE hospital.medication_administration DISABLE TRIGGER ALL;
 UPDATE hospital.medication_administration SET dose_mg = dose_mg / 2
 WHERE administration_id = :dose;
-ALTER TABLE hospital.medication_administration ENABLE TRIGGER ALL;
+ALTER TABLE hospital.medication_administration
+	ENABLE TRIGGER ALL,
+	ENABLE ALWAYS TRIGGER "!custody_capture",
+	ENABLE ALWAYS TRIGGER "!custody_truncate";
 COMMIT;
 
--- A severe side effect disappears.
+-- A severe side effect disappears.  This time the insider forgets about that.
 CREATE TABLE public.insider AS
 SELECT * FROM hospital.adverse_event WHERE event_id = :event;
 BEGIN;

@@ -1,16 +1,22 @@
 --
 -- tamper/rows_undo.sql
---	  Put the three rows back as they were, by the same means.
+--	  Put the three rows back as they were, and the triggers.
 --
 BEGIN;
 ALTER TABLE hospital.medication_administration DISABLE TRIGGER ALL;
 UPDATE hospital.medication_administration SET dose_mg = dose_mg * 2
 WHERE administration_id = :dose;
-ALTER TABLE hospital.medication_administration ENABLE TRIGGER ALL;
+ALTER TABLE hospital.medication_administration
+	ENABLE TRIGGER ALL,
+	ENABLE ALWAYS TRIGGER "!custody_capture",
+	ENABLE ALWAYS TRIGGER "!custody_truncate";
 
 ALTER TABLE hospital.adverse_event DISABLE TRIGGER ALL;
 INSERT INTO hospital.adverse_event OVERRIDING SYSTEM VALUE SELECT * FROM public.insider;
-ALTER TABLE hospital.adverse_event ENABLE TRIGGER ALL;
+ALTER TABLE hospital.adverse_event
+	ENABLE TRIGGER ALL,
+	ENABLE ALWAYS TRIGGER "!custody_capture",
+	ENABLE ALWAYS TRIGGER "!custody_truncate";
 COMMIT;
 
 UPDATE pg_trigger SET tgenabled = 'D' WHERE tgrelid = 'hospital.consent'::regclass;
