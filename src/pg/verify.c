@@ -34,11 +34,9 @@ lock_table(List *locked, Oid relid)
 {
 	ListCell   *lc;
 
-	if (get_rel_name(relid) == NULL)
-		return locked;
 	LockRelationOid(relid, AccessShareLock);
 	locked = lappend_oid(locked, relid);
-	if (get_rel_name(relid) == NULL)
+	if (!custody_verify_is_table(relid))
 		return locked;
 	foreach(lc, custody_schema_leaves(relid, NoLock))
 	{

@@ -116,6 +116,8 @@ extern void custody_verify_report_found(CustodyVerify *v, const cc_entry *e,
 extern void custody_verify_report_omitted(CustodyVerify *v);
 /* "transaction 7, entry 3" of the current place. */
 extern char *custody_verify_where(const CustodyPlace *place);
+/* Is there a table, partitioned or not, of that OID? */
+extern bool custody_verify_is_table(Oid relid);
 /* UTF-8 bytes in the database's encoding; "(unreadable)" if they are none. */
 extern char *custody_verify_text(const uint8_t *data, uint64 len);
 /* Qualified names. */

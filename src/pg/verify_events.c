@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -125,7 +126,7 @@ resolve_leaf(CustodyVerifyVersion *version)
 	Oid			named;
 
 	version->leaf = version->stored_leaf;
-	if (!version->readable || get_rel_name(version->leaf) != NULL)
+	if (!version->readable || get_rel_relkind(version->leaf) == RELKIND_RELATION)
 		return;
 	namespace = get_namespace_oid(custody_verify_text(s->leaf_schema.data, s->leaf_schema.len), true);
 	if (!OidIsValid(namespace))
@@ -456,6 +457,27 @@ end_versions(CustodyVerify *v)
 	}
 }
 
+/* Does some version of the protection name the table of this OID so? */
+static bool
+is_named(CustodyVerify *v, uint32 relation_id, Oid leaf)
+{
+	char	   *name = get_rel_name(leaf);
+	HASH_SEQ_STATUS seq;
+	CustodyVerifyVersion *version;
+
+	if (name == NULL || get_rel_relkind(leaf) != RELKIND_RELATION)
+		return false;
+	hash_seq_init(&seq, v->versions);
+	while ((version = hash_seq_search(&seq)) != NULL)
+		if (version->relation_id == relation_id && version->stored_leaf == leaf &&
+			version->readable && slice_is(version->schema.leaf_table, name))
+		{
+			hash_seq_term(&seq);
+			return true;
+		}
+	return false;
+}
+
 /* Tables that left their protection by an entry; list of OIDs. */
 static List *
 detached_leaves(CustodyVerify *v)
@@ -472,8 +494,8 @@ detached_leaves(CustodyVerify *v)
 }
 
 /*
- * log_schema names tables by OID, entries by name.  An OID without a table is
- * explained by an entry that the table left; else it was altered.
+ * log_schema names tables by OID, entries by name.  Some entry must name the
+ * table that has the OID, or say that its table left; else it was altered.
  */
 static void
 check_leaves(CustodyVerify *v)
@@ -489,13 +511,13 @@ check_leaves(CustodyVerify *v)
 
 		if (!version->announced || !version->stored || !version->readable ||
 			!r->stored || r->release_stored ||
-			get_rel_name(r->relid) == NULL ||
-			get_rel_name(version->stored_leaf) != NULL ||
-			list_member_oid(detached, version->stored_leaf))
+			!custody_verify_is_table(r->relid) ||
+			list_member_oid(detached, version->stored_leaf) ||
+			is_named(v, version->relation_id, version->stored_leaf))
 			continue;
 		custody_verify_tampering(v, "schema_altered", custody_verify_version_name(version),
 								 CUSTODY_NO_LEAF, NULL,
-								 "schema version %u in log_schema names table %u, which does not exist",
+								 "schema version %u in log_schema names table %u, which no entry names",
 								 version->version, version->stored_leaf);
 	}
 }

@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
+#include "catalog/pg_class.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -131,6 +132,14 @@ custody_verify_text(const uint8_t *data, uint64 len)
 	char	   *text = custody_rowjson_text(data, len);
 
 	return text ? text : pstrdup("(unreadable)");
+}
+
+bool
+custody_verify_is_table(Oid relid)
+{
+	char		relkind = get_rel_relkind(relid);
+
+	return relkind == RELKIND_RELATION || relkind == RELKIND_PARTITIONED_TABLE;
 }
 
 char *

@@ -407,7 +407,7 @@ scan_relation(CustodyVerify *v, CustodyRelationState *relation)
 	if (!relation->present)
 	{
 		custody_verify_tampering(v, "relation_missing", NULL, CUSTODY_NO_LEAF, NULL,
-								 "protected table %u (protection %u) does not exist",
+								 "protected table %u of protection %u does not exist",
 								 relid, relation->relation_id);
 		return;
 	}
@@ -448,7 +448,7 @@ custody_verify_state_init(CustodyVerify *v)
 			continue;
 		relation = hash_search(v->state->relations, &p->relation_id, HASH_ENTER, NULL);
 		relation->protection = p;
-		relation->present = get_rel_name(p->relid) != NULL;
+		relation->present = custody_verify_is_table(p->relid);
 		relation->unplaced = 0;
 	}
 	v->state->sort = custody_state_sort_begin();

@@ -213,7 +213,23 @@ custody_verify_checkpoint_note(CustodyVerify *v, int64 size)
 	return note;
 }
 
-/* Checkpoints of sizes at which no block ends; both are read in that order. */
+/* A checkpoint stored under a size at which no block ends. */
+static void
+extra_checkpoint(CustodyVerify *v, int64 size, const char *note)
+{
+	cc_checkpoint c;
+
+	if (cc_checkpoint_parse(&c, note, strlen(note)) == CC_OK && c.size <= PG_INT64_MAX)
+		custody_verify_tampering(v, "checkpoint_extra", NULL, (int64) c.size - 1, NULL,
+								 "log_checkpoint has the checkpoint of size %llu under size %lld, at which no block ends",
+								 (unsigned long long) c.size, (long long) size);
+	else
+		custody_verify_tampering(v, "checkpoint_extra", NULL, CUSTODY_NO_LEAF, NULL,
+								 "log_checkpoint has a checkpoint of size %lld, at which no block ends",
+								 (long long) size);
+}
+
+/* Checkpoints without a block; both are read in order of size. */
 static void
 check_extra_checkpoints(CustodyVerify *v)
 {
@@ -234,9 +250,7 @@ check_extra_checkpoints(CustodyVerify *v)
 		while (have_block && DatumGetInt64(custody_catalog_get(&blocks, Anum_block_tree_size)) < size)
 			have_block = custody_catalog_scan_next(&blocks);
 		if (!have_block || DatumGetInt64(custody_catalog_get(&blocks, Anum_block_tree_size)) != size)
-			custody_verify_tampering(v, "checkpoint_extra", NULL, CUSTODY_NO_LEAF, NULL,
-									 "log_checkpoint has a checkpoint of size %lld, at which no block ends",
-									 (long long) size);
+			extra_checkpoint(v, size, TextDatumGetCString(custody_catalog_get(&checkpoints, Anum_checkpoint_note)));
 	}
 	custody_catalog_scan_end(&blocks);
 	custody_catalog_scan_end(&checkpoints);
