@@ -1,4 +1,5 @@
 -- Isolation: capture and sealing work at every level, whatever the default.
+SET client_min_messages = warning;
 SELECT plan(8);
 
 CREATE TABLE patient (id int PRIMARY KEY, name text);

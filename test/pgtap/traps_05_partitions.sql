@@ -1,4 +1,5 @@
 -- Partitions: rows belong to the root, the leaf is a remark, moves are pairs.
+SET client_min_messages = warning;
 SELECT plan(28);
 
 CREATE FUNCTION silent(what text) RETURNS text LANGUAGE plpgsql AS

@@ -1,4 +1,5 @@
 -- No key, equal rows, changing keys.
+SET client_min_messages = warning;
 SELECT plan(15);
 
 CREATE TABLE sample (tube text, value numeric);

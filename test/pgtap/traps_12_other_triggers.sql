@@ -1,4 +1,5 @@
 -- Other triggers: what they change, and the order in which it is recorded.
+SET client_min_messages = warning;
 SELECT plan(14);
 
 -- BEFORE triggers change NEW: the entry holds what was stored.
