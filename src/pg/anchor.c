@@ -28,6 +28,7 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "storage/ipc.h"
 #include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -221,7 +222,7 @@ wait_command(pid_t child)
 		if (ProcDiePending)
 		{
 			end_command(child);
-			CHECK_FOR_INTERRUPTS();
+			proc_exit(1);
 		}
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 						 POLL_MS, WAIT_EVENT_ARCHIVE_COMMAND);

@@ -223,6 +223,8 @@ custody_launcher_main(Datum main_arg)
 		TimestampTz now = GetCurrentTimestamp();
 		TimestampTz next = next_scan;
 
+		if (ProcDiePending)
+			proc_exit(1);
 		CHECK_FOR_INTERRUPTS();
 		if (ConfigReloadPending)
 		{

@@ -159,9 +159,16 @@ recover(MemoryContext context, bool report)
 	return error;
 }
 
+/*
+ * What the loops do between passes: end if told to, without the fuss of an
+ * error, and reload the settings if asked.
+ */
 static void
-reload_if_asked(void)
+follow_signals(void)
 {
+	if (ProcDiePending)
+		proc_exit(1);
+	CHECK_FOR_INTERRUPTS();
 	if (ConfigReloadPending)
 	{
 		ConfigReloadPending = false;
@@ -304,8 +311,7 @@ custody_sealer_main(Datum main_arg)
 									ALLOCSET_SMALL_SIZES);
 	for (;;)
 	{
-		CHECK_FOR_INTERRUPTS();
-		reload_if_asked();
+		follow_signals();
 		if (custody_shmem_sent_away())
 			proc_exit(0);
 		MemoryContextReset(context);
@@ -358,8 +364,7 @@ custody_anchorer_main(Datum main_arg)
 									ALLOCSET_SMALL_SIZES);
 	for (;;)
 	{
-		CHECK_FOR_INTERRUPTS();
-		reload_if_asked();
+		follow_signals();
 		if (custody_anchor_command[0] == '\0')
 			proc_exit(0);
 		MemoryContextReset(context);
