@@ -2,12 +2,12 @@
  * verify.h
  *	  What the files of custody.verify() share.
  *
- * verify.c drives; verify_ledger.c walks blocks and leaves, verify_entries.c
- * the entries of a transaction;
- * verify_tree.c holds tiles, checkpoints and anchors against the tree;
- * verify_events.c holds our tables against the control events; verify_state.c
- * and verify_merge.c hold live rows against the ledger; verify_capture.c looks
- * at the triggers; verify_report.c makes the findings.
+ * verify.c drives.  verify_ledger.c walks blocks and leaves (verify_walk.h),
+ * verify_entries.c the entries of a transaction, verify_tree.c holds tiles,
+ * checkpoints and anchors against the tree, verify_events.c our tables against
+ * the control events, verify_state.c live rows against the ledger
+ * (verify_state.h); verify_capture.c looks at the triggers; verify_report.c
+ * makes the findings.
  */
 #ifndef CUSTODY_VERIFY_H
 #define CUSTODY_VERIFY_H
