@@ -289,7 +289,10 @@ typedef struct TouchedObject
 	Oid			objid;
 } TouchedObject;
 
-/* What the command touched; list of TouchedObject * in the caller's context. */
+/*
+ * What the command touched, temporary objects left out; list of
+ * TouchedObject * in the caller's context.
+ */
 static List *
 touched_objects(void)
 {
@@ -298,7 +301,9 @@ touched_objects(void)
 
 	SPI_connect();
 	if (SPI_execute("SELECT classid, objid FROM pg_catalog.pg_event_trigger_ddl_commands()"
-					" WHERE objid IS NOT NULL", false, 0) != SPI_OK_SELECT)
+					" WHERE objid IS NOT NULL"
+					" AND (schema_name OPERATOR(pg_catalog.<>) 'pg_temp') IS NOT FALSE",
+					false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the DDL commands");
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
@@ -328,7 +333,8 @@ dropped_tables(bool columns)
 	MemoryContext caller = CurrentMemoryContext;
 	char	   *query = psprintf("SELECT objid, schema_name, object_name"
 								 " FROM pg_catalog.pg_event_trigger_dropped_objects()"
-								 " WHERE object_type OPERATOR(pg_catalog.=) '%s'",
+								 " WHERE object_type OPERATOR(pg_catalog.=) '%s'"
+								 " AND NOT is_temporary",
 								 columns ? "table column" : "table");
 
 	SPI_connect();
@@ -484,9 +490,9 @@ renew_subject(List *protections, const TouchedObject *t, const RenameStmt *renam
 }
 
 static void
-sync_touched(List *protections, Node *command)
+sync_touched(List *touched, Node *command)
 {
-	List	   *touched = touched_objects();
+	List	   *protections = custody_schema_protections(SnapshotSelf);
 	bool		renewed = false;
 	ListCell   *lc;
 
@@ -532,6 +538,9 @@ Datum
 custody_sql_capture_ddl(PG_FUNCTION_ARGS)
 {
 	EventTriggerData *data = (EventTriggerData *) fcinfo->context;
+	List	   *touched;
+	List	   *tables;
+	List	   *columns;
 	List	   *protections;
 	ListCell   *lc;
 
@@ -544,17 +553,22 @@ custody_sql_capture_ddl(PG_FUNCTION_ARGS)
 	/* Our own triggers, DROP EXTENSION pg_custody itself, its installation. */
 	if (custody_protect_running_ddl() || !custody_catalog_installed())
 		PG_RETURN_NULL();
-	protections = custody_schema_protections(SnapshotSelf);
-	if (protections == NIL)
-		PG_RETURN_NULL();
-	if (strcmp(data->event, "sql_drop") == 0)
+	/* Applications make temporary tables all day: look at nothing for them. */
+	if (strcmp(data->event, "sql_drop") != 0)
 	{
-		foreach(lc, dropped_tables(false))
-			note_dropped(protections, lfirst(lc));
-		foreach(lc, dropped_tables(true))
-			sync_table(protections, ((DroppedTable *) lfirst(lc))->relid);
+		touched = touched_objects();
+		if (touched != NIL)
+			sync_touched(touched, data->parsetree);
+		PG_RETURN_NULL();
 	}
-	else
-		sync_touched(protections, data->parsetree);
+	tables = dropped_tables(false);
+	columns = dropped_tables(true);
+	if (tables == NIL && columns == NIL)
+		PG_RETURN_NULL();
+	protections = custody_schema_protections(SnapshotSelf);
+	foreach(lc, tables)
+		note_dropped(protections, lfirst(lc));
+	foreach(lc, columns)
+		sync_table(protections, ((DroppedTable *) lfirst(lc))->relid);
 	PG_RETURN_NULL();
 }
