@@ -213,6 +213,9 @@ check_kind(Relation rel)
 {
 	Oid			relid = RelationGetRelid(rel);
 
+	if (IsCatalogRelation(rel) || IsToastRelation(rel) ||
+		RelationGetNamespace(rel) == get_namespace_oid("information_schema", true))
+		refuse_kind(rel, "system table", "Protect tables of applications.");
 	switch (rel->rd_rel->relkind)
 	{
 		case RELKIND_RELATION:
@@ -228,15 +231,27 @@ check_kind(Relation rel)
 		default:
 			refuse_kind(rel, "relation", "Name a table.");
 	}
-	if (IsCatalogRelation(rel) || IsToastRelation(rel) ||
-		RelationGetNamespace(rel) == get_namespace_oid("information_schema", true))
-		refuse_kind(rel, "system table", "Protect tables of applications.");
 	if (custody_catalog_is_ours(relid))
 		refuse_kind(rel, "ledger table", "The ledger protects itself; protect tables of applications.");
 	if (RelationUsesLocalBuffers(rel) || isAnyTempNamespace(RelationGetNamespace(rel)))
 		refuse_kind(rel, "temporary table", "Protect a permanent table.");
 	if (rel->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED)
 		refuse_kind(rel, "unlogged table", "Run ALTER TABLE ... SET LOGGED first: a crash would empty the table without an entry.");
+}
+
+/* Open a table of which the caller knows the number. */
+static Relation
+open_named(Oid relid)
+{
+	Relation	rel = try_relation_open(relid, ShareRowExclusiveLock);
+
+	if (rel == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", relid),
+				 errdetail("It was dropped, or never was."),
+				 errhint("Name an existing table.")));
+	return rel;
 }
 
 static void
@@ -366,7 +381,7 @@ protect_leaf(Oid leaf)
 static uint64
 protect_table(Oid relid, const ProtectRequest *request)
 {
-	Relation	rel = relation_open(relid, ShareRowExclusiveLock);
+	Relation	rel = open_named(relid);
 	uint32		relation_id;
 	uint64		rows = 0;
 	ListCell   *lc;
@@ -580,7 +595,7 @@ custody_sql_unprotect(PG_FUNCTION_ARGS)
 	require_argument(fcinfo, 1, "reason");
 	relid = PG_GETARG_OID(0);
 	reason = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	rel = relation_open(relid, ShareRowExclusiveLock);
+	rel = open_named(relid);
 	check_rights(rel);
 	p = custody_schema_protection(relid, SnapshotSelf);
 	if (p == NULL)
