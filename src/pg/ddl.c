@@ -24,7 +24,6 @@
 #include "commands/event_trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "nodes/parsenodes.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -36,6 +35,7 @@
 #include "pg/append.h"
 #include "pg/capture.h"
 #include "pg/catalog.h"
+#include "pg/copied.h"
 #include "pg/error.h"
 #include "pg/protect.h"
 #include "pg/relstate.h"
@@ -168,16 +168,40 @@ record_anew(uint32 relation_id, uint32 version, Relation leaf)
 	(void) custody_protect_baseline(leaf);
 }
 
-/* Bring one leaf of a protected root in line. */
+/* Can the command have made a partition of a table? */
+static bool
+attaches_partition(Node *command)
+{
+	ListCell   *lc;
+
+	if (IsA(command, CreateStmt))
+		return true;
+	if (!IsA(command, AlterTableStmt))
+		return false;
+	foreach(lc, ((AlterTableStmt *) command)->cmds)
+		if (lfirst_node(AlterTableCmd, lc)->subtype == AT_AttachPartition)
+			return true;
+	return false;
+}
+
+/*
+ * Bring one leaf of a protected root in line.  A leaf without its row trigger
+ * is left alone: a restore is putting the table together, or somebody has
+ * switched capture off, which is for verify() to say.
+ */
 static void
-sync_leaf(const CustodyProtection *p, Oid relid)
+sync_leaf(const CustodyProtection *p, Oid relid, bool attaching)
 {
 	CustodyVersion *before = last_version(p->relation_id, relid);
-	bool		attached = !custody_protect_has_trigger(relid, CUSTODY_TRUNCATE_TRIGGER);
+	bool		attached = attaching &&
+		!custody_protect_has_trigger(relid, CUSTODY_TRUNCATE_TRIGGER);
 	Relation	leaf;
 	CustodyRelState *state;
 
-	custody_protect_truncate_trigger(relid);
+	if (!custody_protect_has_trigger(relid, CUSTODY_ROW_TRIGGER))
+		return;
+	if (attached)
+		custody_protect_truncate_trigger(relid);
 	leaf = table_open(relid, AccessShareLock);
 	state = custody_relstate_get(leaf);
 	if (before == NULL || attached)
@@ -234,7 +258,7 @@ find_protection(List *protections, Oid relid)
 
 /* Bring everything the command may have changed around relid in line. */
 static void
-sync_table(List *protections, Oid relid)
+sync_table(List *protections, Oid relid, bool attaching)
 {
 	CustodyProtection *p = find_protection(protections,
 										   custody_schema_root(relid));
@@ -247,7 +271,7 @@ sync_table(List *protections, Oid relid)
 		return;
 	}
 	foreach(lc, custody_schema_leaves(p->relid, AccessShareLock))
-		sync_leaf(p, lfirst_oid(lc));
+		sync_leaf(p, lfirst_oid(lc), attaching);
 	/* Commands on a table reach its inheritance children unnamed. */
 	if (get_rel_relkind(relid) == RELKIND_RELATION && has_subclass(relid))
 	{
@@ -256,7 +280,7 @@ sync_table(List *protections, Oid relid)
 			CustodyProtection *child = find_protection(protections, lfirst_oid(lc));
 
 			if (child != NULL && child != p)
-				sync_leaf(child, child->relid);
+				sync_leaf(child, child->relid, attaching);
 		}
 	}
 	/* DETACH names the parent: look at its former leaves, too. */
@@ -440,7 +464,7 @@ sync_object(List *protections, const TouchedObject *t, Node *command)
 	if (t->classid == RelationRelationId)
 		relkind = get_rel_relkind(t->objid);
 	if (relkind == RELKIND_RELATION || relkind == RELKIND_PARTITIONED_TABLE)
-		sync_table(protections, t->objid);
+		sync_table(protections, t->objid, attaches_partition(command));
 	else if (relkind == RELKIND_COMPOSITE_TYPE)
 		sync_type(protections, get_rel_type_id(t->objid));
 	else if (t->classid == TypeRelationId && IsA(command, AlterEnumStmt) &&
@@ -459,7 +483,7 @@ sync_object(List *protections, const TouchedObject *t, Node *command)
 				continue;
 			foreach(lc2, custody_schema_leaves(p->relid, AccessShareLock))
 				custody_relstate_invalidate(lfirst_oid(lc2));
-			sync_table(protections, p->relid);
+			sync_table(protections, p->relid, false);
 		}
 	}
 }
@@ -553,6 +577,9 @@ custody_sql_capture_ddl(PG_FUNCTION_ARGS)
 	/* Our own triggers, DROP EXTENSION pg_custody itself, its installation. */
 	if (custody_protect_running_ddl() || !custody_catalog_installed())
 		PG_RETURN_NULL();
+	/* What a dump brings is in the ledger that it brings. */
+	if (custody_copied_restoring())
+		PG_RETURN_NULL();
 	/* Applications make temporary tables all day: look at nothing for them. */
 	if (strcmp(data->event, "sql_drop") != 0)
 	{
@@ -569,6 +596,6 @@ custody_sql_capture_ddl(PG_FUNCTION_ARGS)
 	foreach(lc, tables)
 		note_dropped(protections, lfirst(lc));
 	foreach(lc, columns)
-		sync_table(protections, ((DroppedTable *) lfirst(lc))->relid);
+		sync_table(protections, ((DroppedTable *) lfirst(lc))->relid, false);
 	PG_RETURN_NULL();
 }
