@@ -14,7 +14,7 @@
  *
  * Two copies always begin a new incarnation, because their original may live
  * on: a database made from this one as template (its OID differs), and a dump
- * that was restored (the transaction ids stored are not those of its rows).
+ * that was restored (copied.c).
  *
  * Idempotence: a ledger or incarnation begins with its row in log_incarnation
  * in one transaction, its key follows in another; after a crash between them
@@ -24,7 +24,6 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/xlog.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -35,6 +34,7 @@
 #include "core/encode.h"
 #include "pg/append.h"
 #include "pg/catalog.h"
+#include "pg/copied.h"
 #include "pg/error.h"
 #include "pg/guc.h"
 #include "pg/incarnation.h"
@@ -69,46 +69,6 @@ memory_agrees(const CustodyLife *life)
 		custody_keys_head_equal(&memory->head, &life->before.head);
 }
 
-/*
- * Were the ledger's rows loaded from a dump?  A transaction record is written
- * by the transaction whose number it stores; in a copy made with SQL the row
- * belongs to the transaction that loaded it.
- */
-static bool
-rows_are_copies(void)
-{
-	CustodyScan leaves;
-	CustodyScan scan;
-	ScanKeyData key;
-	bool		is_header = true;
-	bool		copied = false;
-	int64		txn_no = 0;
-
-	custody_catalog_scan_begin(&leaves, CUSTODY_LOG_LEAF, CUSTODY_LEAF_PKEY,
-							   GetActiveSnapshot(), BackwardScanDirection,
-							   0, NULL);
-	while (is_header && custody_catalog_scan_next(&leaves))
-		txn_no = DatumGetInt64(custody_catalog_getattr(&leaves, Anum_leaf_txn_no,
-													   &is_header));
-	custody_catalog_scan_end(&leaves);
-	if (is_header)
-		return false;
-
-	custody_catalog_key_int8(&key, Anum_transaction_txn_no,
-							 BTEqualStrategyNumber, txn_no);
-	custody_catalog_scan_begin(&scan, CUSTODY_LOG_TRANSACTION,
-							   CUSTODY_TRANSACTION_PKEY, GetActiveSnapshot(),
-							   ForwardScanDirection, 1, &key);
-	if (custody_catalog_scan_next(&scan))
-	{
-		uint64		stored = DatumGetInt64(custody_catalog_get(&scan, Anum_transaction_xact_id));
-
-		copied = (TransactionId) stored != HeapTupleHeaderGetRawXmin(scan.tuple->t_data);
-	}
-	custody_catalog_scan_end(&scan);
-	return copied;
-}
-
 /* What shows that this is another cluster than a head was signed in. */
 static char *
 explain(const CustodyLife *life)
@@ -119,7 +79,7 @@ explain(const CustodyLife *life)
 	if (then->database != now->database)
 		return psprintf("The ledger was copied from the database with OID %u.",
 						then->database);
-	if (custody_incarnation_owns(life, &life->last) && rows_are_copies())
+	if (custody_incarnation_owns(life, &life->last) && custody_copied_leaves())
 		return pstrdup("The ledger was restored from a dump.");
 	if (life->memory.exists && !life->memory.damaged)
 		then = &life->memory.cluster;
@@ -137,7 +97,7 @@ static bool
 is_copy(const CustodyLife *life)
 {
 	return life->incarnation.cluster.database != life->cluster.database ||
-		(custody_incarnation_owns(life, &life->last) && rows_are_copies());
+		(custody_incarnation_owns(life, &life->last) && custody_copied_leaves());
 }
 
 static bool
@@ -158,18 +118,18 @@ custody_incarnation_load(CustodyLife *life)
 	life->cluster.database = MyDatabaseId;
 	life->cluster.timeline = GetWALInsertionTimeLine();
 	custody_ledger_incarnation(&life->incarnation);
+	custody_ledger_blocks(&life->last, &life->before);
+	life->epoch = custody_ledger_epoch(&life->verifier_key);
 	if (life->incarnation.number == 0)
 		return;
-	life->epoch = custody_ledger_epoch(&life->verifier_key);
 	life->key_pending = life->epoch == 0 ||
 		!has_name(life->verifier_key, life->incarnation.origin);
-	custody_ledger_blocks(&life->last, &life->before);
-
 	life->folder = custody_keys_folder(&life->incarnation.ledger_id);
 	life->key_exists = custody_keys_exists(life->folder, life->epoch);
 	custody_keys_memory(life->folder, &life->memory);
+	life->copied = is_copy(life);
 	life->same = memory_agrees(life) &&
-		(life->key_pending || life->key_exists) && !is_copy(life);
+		(life->key_pending || life->key_exists) && !life->copied;
 	if (!life->same)
 		life->explanation = explain(life);
 }
@@ -310,7 +270,7 @@ last_signed(const CustodyLife *life)
 {
 	static const CustodyHead none;
 
-	if (life->memory.exists && !life->memory.damaged && !is_copy(life))
+	if (life->memory.exists && !life->memory.damaged && !life->copied)
 		return life->memory.head;
 	if (life->last.exists && life->last.is_signed)
 		return life->last.head;

@@ -25,6 +25,7 @@ typedef struct CustodyLife
 	CustodyCluster cluster;
 	/* verdict, when the ledger has begun */
 	bool		same;			/* the signer may go on */
+	bool		copied;			/* the original may live on */
 	char	   *explanation;	/* not same: what shows that the database was
 								 * copied or restored; NULL: nothing does */
 } CustodyLife;

@@ -77,20 +77,6 @@ parse_snapshot(OldSnapshot *old, const char *text)
 		p = parse_number(p, &old->xip[old->nxip++], ',');
 }
 
-bool
-custody_pickup_any(void)
-{
-	CustodyScan scan;
-	bool		any;
-
-	custody_catalog_scan_begin(&scan, CUSTODY_LOG_TRANSACTION,
-							   CUSTODY_TRANSACTION_PKEY, GetActiveSnapshot(),
-							   ForwardScanDirection, 0, NULL);
-	any = custody_catalog_scan_next(&scan);
-	custody_catalog_scan_end(&scan);
-	return any;
-}
-
 static CustodyPicked *
 batch_add(CustodyBatch *batch)
 {

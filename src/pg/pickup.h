@@ -26,8 +26,6 @@ typedef struct CustodyBatch
 
 /* Text form of the active snapshot, palloc'd. */
 extern char *custody_pickup_snapshot(void);
-/* Is there any transaction record at all? */
-extern bool custody_pickup_any(void);
 /*
  * Take up what is visible in the active snapshot and was not in 'since';
  * since NULL: what has no leaf yet, whatever its transaction id.

@@ -40,6 +40,7 @@
 
 #include "core/encode.h"
 #include "pg/catalog.h"
+#include "pg/copied.h"
 #include "pg/compat.h"
 #include "pg/error.h"
 #include "pg/incarnation.h"
@@ -296,6 +297,33 @@ typedef struct Plan
 	bool		sign;			/* the last block is not signed */
 } Plan;
 
+/*
+ * Is the ledger, or part of it, still being loaded from a dump?  A sealer that
+ * nobody asked waits for the end; one that was asked raises.
+ */
+static bool
+still_loading(const CustodyLife *life, bool asked)
+{
+	bool		begun = life->incarnation.number != 0;
+
+	if (begun && life->same)
+		return false;
+	if (custody_copied_complete(life))
+	{
+		if (asked)
+			return false;
+		return begun ? life->copied && !custody_copied_captures() :
+			!custody_copied_any_native();
+	}
+	if (asked || (begun && !life->copied))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("ledger is not complete"),
+				 errdetail("A part of it that was sealed is not there; perhaps a dump is still being restored."),
+				 errhint("Seal when the restore has ended.  If it has, run \"SELECT * FROM custody.verify()\" to see what is missing.")));
+	return true;
+}
+
 /* Look where ledger and signer stand; false if there is nothing to do. */
 static bool
 look_step(const CustodySealRequest *request, MemoryContext context, Plan *plan)
@@ -306,11 +334,10 @@ look_step(const CustodySealRequest *request, MemoryContext context, Plan *plan)
 	memset(plan, 0, sizeof(*plan));
 	custody_seal_begin();
 	custody_incarnation_load(&life);
-	if (life.incarnation.number == 0)
-	{
-		plan->first = request->begin || custody_pickup_any();
-		go_on = plan->first;
-	}
+	if (still_loading(&life, request->begin))
+		go_on = false;
+	else if (life.incarnation.number == 0)
+		plan->first = true;
 	else if (request->new_incarnation != NULL)
 		plan->reason = request->new_incarnation;
 	else if (!life.same && life.explanation != NULL)

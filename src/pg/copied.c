@@ -1,0 +1,210 @@
+/*
+ * copied.c
+ *	  Were the ledger's rows loaded with SQL, from a dump, and is the loading
+ *	  over?
+ *
+ * A transaction record is written by the transaction whose id it stores, so
+ * the row's own xmin says the same.  Rows of a dump belong to the transaction
+ * that loaded them, usually one for all.  Neither VACUUM nor VACUUM FULL nor
+ * pg_upgrade changes an xmin.
+ *
+ * While a dump is being restored its relations appear one by one, perhaps
+ * several at a time, the triggers of the protected tables last.  Nothing may
+ * be written to the ledger meanwhile: the rows still to come would collide
+ * with it.
+ *
+ * Reading only; AccessShareLock while a relation is scanned.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/stratnum.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+
+#include "pg/append.h"
+#include "pg/catalog.h"
+#include "pg/copied.h"
+#include "pg/protect.h"
+#include "pg/reader.h"
+#include "pg/schema.h"
+
+/* Who stored a transaction record, and who it says did. */
+typedef struct Writer
+{
+	TransactionId stored;
+	TransactionId claimed;
+} Writer;
+
+static Writer
+get_writer(CustodyScan *scan)
+{
+	Writer		w;
+
+	w.stored = HeapTupleHeaderGetRawXmin(scan->tuple->t_data);
+	w.claimed = (TransactionId) DatumGetInt64(custody_catalog_get(scan, Anum_transaction_xact_id));
+	return w;
+}
+
+/*
+ * Is the first of n records a loaded row?  Equal numbers may be chance, but no
+ * transaction writes two records.
+ */
+static bool
+is_copy(const Writer *writers, int n)
+{
+	return n > 0 &&
+		(writers[0].stored != writers[0].claimed ||
+		 (n > 1 && writers[0].stored == writers[1].stored));
+}
+
+/* Find the writer of a transaction's record. */
+static bool
+load_writer(int64 txn_no, Writer *writer)
+{
+	ScanKeyData key;
+	CustodyScan scan;
+	bool		found;
+
+	custody_catalog_key_int8(&key, Anum_transaction_txn_no,
+							 BTEqualStrategyNumber, txn_no);
+	custody_catalog_scan_begin(&scan, CUSTODY_LOG_TRANSACTION,
+							   CUSTODY_TRANSACTION_PKEY, GetActiveSnapshot(),
+							   ForwardScanDirection, 1, &key);
+	found = custody_catalog_scan_next(&scan);
+	if (found)
+		*writer = get_writer(&scan);
+	custody_catalog_scan_end(&scan);
+	return found;
+}
+
+bool
+custody_copied_leaves(void)
+{
+	CustodyScan scan;
+	Writer		writers[2];
+	int			n = 0;
+
+	custody_catalog_scan_begin(&scan, CUSTODY_LOG_LEAF, CUSTODY_LEAF_PKEY,
+							   GetActiveSnapshot(), BackwardScanDirection,
+							   0, NULL);
+	while (n < lengthof(writers) && custody_catalog_scan_next(&scan))
+	{
+		bool		is_header;
+		int64		txn_no = DatumGetInt64(custody_catalog_getattr(&scan, Anum_leaf_txn_no,
+																   &is_header));
+
+		if (!is_header && load_writer(txn_no, &writers[n]))
+			n++;
+	}
+	custody_catalog_scan_end(&scan);
+	return is_copy(writers, n);
+}
+
+/* Writers of the newest records; returns how many. */
+static int
+newest_writers(Writer writers[2])
+{
+	CustodyScan scan;
+	int			n = 0;
+
+	custody_catalog_scan_begin(&scan, CUSTODY_LOG_TRANSACTION,
+							   CUSTODY_TRANSACTION_PKEY, GetActiveSnapshot(),
+							   BackwardScanDirection, 0, NULL);
+	while (n < 2 && custody_catalog_scan_next(&scan))
+		writers[n++] = get_writer(&scan);
+	custody_catalog_scan_end(&scan);
+	return n;
+}
+
+bool
+custody_copied_restoring(void)
+{
+	Writer		writers[2];
+	int			n;
+
+	if (custody_append_pending())
+		return false;
+	n = newest_writers(writers);
+	return n == 0 || is_copy(writers, n);
+}
+
+bool
+custody_copied_any_native(void)
+{
+	Writer		writers[2];
+	int			n = newest_writers(writers);
+
+	return n > 0 && !is_copy(writers, n);
+}
+
+/* Index of the last leaf and its transaction; -1 and 0 if there is none. */
+static int64
+last_leaf(int64 *txn_no)
+{
+	CustodyScan scan;
+	int64		leaf_index = -1;
+	bool		is_header = true;
+
+	*txn_no = 0;
+	custody_catalog_scan_begin(&scan, CUSTODY_LOG_LEAF, CUSTODY_LEAF_PKEY,
+							   GetActiveSnapshot(), BackwardScanDirection,
+							   0, NULL);
+	if (custody_catalog_scan_next(&scan))
+	{
+		leaf_index = DatumGetInt64(custody_catalog_get(&scan, Anum_leaf_leaf_index));
+		*txn_no = DatumGetInt64(custody_catalog_getattr(&scan, Anum_leaf_txn_no,
+														&is_header));
+		if (is_header)
+			*txn_no = 0;
+	}
+	custody_catalog_scan_end(&scan);
+	return leaf_index;
+}
+
+bool
+custody_copied_complete(const CustodyLife *life)
+{
+	const CustodyBlock *last = &life->last;
+	int64		txn_no;
+	int64		leaf_index = last_leaf(&txn_no);
+	Writer		writer;
+
+	if (leaf_index + 1 != (int64) last->head.size ||
+		last->incarnation > life->incarnation.number)
+		return false;
+	if (life->incarnation.number == 0 ? life->epoch != 0 :
+		last->exists && custody_ledger_verifier_key(last->epoch) == NULL)
+		return false;
+	return txn_no == 0 || load_writer(txn_no, &writer);
+}
+
+static bool
+has_triggers(const CustodyProtection *p)
+{
+	ListCell   *lc;
+
+	if (!custody_protect_has_trigger(p->relid, CUSTODY_ROW_TRIGGER))
+		return false;
+	foreach(lc, custody_schema_leaves(p->relid, AccessShareLock))
+	{
+		if (!custody_protect_has_trigger(lfirst_oid(lc), CUSTODY_TRUNCATE_TRIGGER))
+			return false;
+	}
+	return true;
+}
+
+bool
+custody_copied_captures(void)
+{
+	ListCell   *lc;
+
+	foreach(lc, custody_schema_protections(GetActiveSnapshot()))
+	{
+		CustodyProtection *p = lfirst(lc);
+
+		if (!p->released && get_rel_name(p->relid) != NULL && !has_triggers(p))
+			return false;
+	}
+	return true;
+}
