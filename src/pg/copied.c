@@ -118,18 +118,6 @@ newest_writers(Writer writers[2])
 }
 
 bool
-custody_copied_restoring(void)
-{
-	Writer		writers[2];
-	int			n;
-
-	if (custody_append_pending())
-		return false;
-	n = newest_writers(writers);
-	return n == 0 || is_copy(writers, n);
-}
-
-bool
 custody_copied_any_native(void)
 {
 	Writer		writers[2];

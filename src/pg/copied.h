@@ -12,12 +12,6 @@
 
 /* Is the transaction sealed last a loaded row? */
 extern bool custody_copied_leaves(void);
-/*
- * Is a dump being restored, or has it been and nobody written to a protected
- * table since?  DDL that comes with it is not to be recorded: the dump holds
- * all there is to record.  False in a transaction with entries of its own.
- */
-extern bool custody_copied_restoring(void);
 /* Has any transaction record been written in this database? */
 extern bool custody_copied_any_native(void);
 /* Do the relations a sealer builds upon agree, so that all are loaded? */

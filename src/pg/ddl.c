@@ -35,7 +35,6 @@
 #include "pg/append.h"
 #include "pg/capture.h"
 #include "pg/catalog.h"
-#include "pg/copied.h"
 #include "pg/error.h"
 #include "pg/protect.h"
 #include "pg/relstate.h"
@@ -576,9 +575,6 @@ custody_sql_capture_ddl(PG_FUNCTION_ARGS)
 				 errhint("Run the DDL command; it is recorded by itself.")));
 	/* Our own triggers, DROP EXTENSION pg_custody itself, its installation. */
 	if (custody_protect_running_ddl() || !custody_catalog_installed())
-		PG_RETURN_NULL();
-	/* What a dump brings is in the ledger that it brings. */
-	if (custody_copied_restoring())
 		PG_RETURN_NULL();
 	/* Applications make temporary tables all day: look at nothing for them. */
 	if (strcmp(data->event, "sql_drop") != 0)

@@ -18,6 +18,7 @@
 
 #include "pg/append.h"
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/error.h"
 #include "pg/relstate.h"
 #include "pg/xact.h"
@@ -114,6 +115,38 @@ require_protection(Relation leaf)
 	return p;
 }
 
+static bool
+same_bytes(const bytea *a, const bytea *b)
+{
+	return VARSIZE(a) == VARSIZE(b) && memcmp(a, b, VARSIZE(a)) == 0;
+}
+
+/*
+ * Do rows of the present definition read as the stored version says?  A table
+ * that was rewritten or restored has no more missing values; that the version
+ * has some does no harm.
+ */
+static bool
+same_layout(const bytea *stored, const bytea *definition)
+{
+	CustodyVersion *v;
+	cc_writer	w;
+	bytea	   *stripped;
+
+	if (same_bytes(stored, definition))
+		return true;
+	v = custody_schema_decode(0, 0, InvalidOid, stored);
+	for (int i = 0; i < v->schema.ncolumns; i++)
+		v->schema.columns[i].flags &= ~CC_COLUMN_HAS_MISSING;
+	cc_writer_init(&w, NULL, 0);
+	cc_write_schema(&w, &v->schema);
+	stripped = palloc(VARHDRSZ + w.len);
+	SET_VARSIZE(stripped, VARHDRSZ + w.len);
+	cc_writer_init(&w, VARDATA(stripped), w.len);
+	cc_write_schema(&w, &v->schema);
+	return same_bytes(stripped, definition);
+}
+
 /*
  * Number of the newest version of a leaf if it has this definition, else 0.  An
  * older one will not do: the ledger has to say that the layout came back.
@@ -141,8 +174,7 @@ find_version(uint32 relation_id, Oid leaf, const bytea *definition)
 			continue;
 		newest = version;
 		stored = custody_catalog_get_bytea(&scan, Anum_schema_definition);
-		same = VARSIZE(stored) == VARSIZE(definition) &&
-			memcmp(stored, definition, VARSIZE(stored)) == 0;
+		same = same_layout(stored, definition);
 		pfree(stored);
 	}
 	custody_catalog_scan_end(&scan);
