@@ -318,6 +318,16 @@ leaf_append(cc_audit *a, const void *leaf, size_t len,
 	a->entry_tree.size = 0;
 }
 
+/* Nothing has excused a block for having no checkpoint. */
+static void
+owed_report(cc_audit *a, cc_findings *f)
+{
+	if (a->owed)
+		cc_finding_add(f, CC_F_CHECKPOINT_MISSING, a->owed_leaf, NO_ENTRY,
+					   "block %" PRIu64 " has no checkpoint", a->owed_block);
+	a->owed = false;
+}
+
 void
 cc_audit_leaf(cc_audit *a, const void *leaf, size_t len,
 			  uint8_t leaf_hash[CC_DIGEST_SIZE], cc_findings *f)
@@ -334,6 +344,9 @@ cc_audit_leaf(cc_audit *a, const void *leaf, size_t len,
 	{
 		if (a->in_block)
 			cc_audit_checkpoint(a, NULL, 0, false, f);
+		if (header.incarnation > a->owed_incarnation)
+			a->owed = false;
+		owed_report(a, f);
 		leaf_append(a, leaf, len, leaf_hash);
 		header_check_chain(a, &header, f);
 		header_check_past(a, &header, f);
@@ -512,8 +525,12 @@ cc_audit_checkpoint(cc_audit *a, const char *note, size_t len,
 	if (note != NULL)
 		note_check(a, note, len, f);
 	else if (!allow_missing)
-		cc_finding_add(f, CC_F_CHECKPOINT_MISSING, a->leaf_index, NO_ENTRY,
-					   "block %" PRIu64 " has no checkpoint", a->block_number);
+	{
+		a->owed = true;
+		a->owed_leaf = a->leaf_index;
+		a->owed_block = a->block_number;
+		a->owed_incarnation = a->incarnation;
+	}
 	if (!a->have_head && !a->diverged && !a->lost)
 		head_from_tree(a, a->origin);
 	a->in_block = false;
@@ -524,6 +541,7 @@ cc_audit_end(cc_audit *a, cc_findings *f)
 {
 	if (a->in_block)
 		cc_audit_checkpoint(a, NULL, 0, false, f);
+	owed_report(a, f);
 	if (a->unopened > 0)
 		cc_finding_add(f, CC_F_SCHEMA_UNKNOWN, a->leaf_index, NO_ENTRY,
 					   "%" PRIu64 " more entries could not be opened for want of their schema version",

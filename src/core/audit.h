@@ -138,6 +138,11 @@ typedef struct cc_audit
 	bool		have_commit_number;
 	uint64_t	last_commit_number;
 	int64_t		block_time;
+	/* a block that had no checkpoint, until the next header excuses it */
+	bool		owed;
+	uint64_t	owed_leaf;
+	uint64_t	owed_block;
+	uint32_t	owed_incarnation;
 	/* the head after the previous block */
 	bool		have_head;
 	uint8_t		head_digest[CC_DIGEST_SIZE];
@@ -200,7 +205,9 @@ extern bool cc_audit_block_complete(const cc_audit *a);
  * After a block's last leaf; note NULL = there is none.  On success the engine
  * holds the head; after a mismatch it goes on from the recomputed tree, with
  * a->diverged set.  a->signer tells whose signature was good.
- * allow_missing: the last block of a live ledger may not be signed yet.
+ * allow_missing: the last block of a live ledger may not be signed yet.  Nor
+ * need the last block of an incarnation be: a standby may be promoted that has
+ * it but not its checkpoint, and the next header names the head all the same.
  */
 extern void cc_audit_checkpoint(cc_audit *a, const char *note, size_t len,
 								bool allow_missing, cc_findings *f);

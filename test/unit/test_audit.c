@@ -475,10 +475,32 @@ test_redacted(outcome *o)
 	ok(missed == 0, "each byte of a redacted private part counts");
 }
 
+/* The incarnation of the block that begins at an item. */
+static uint32_t
+incarnation_at(int i)
+{
+	cc_block	b;
+
+	if (i >= base.n || cc_block_decode(&b, base.items[i].data, base.items[i].len) != CC_OK)
+		return 0;
+	return b.incarnation;
+}
+
+/* May the item be missing?  An incarnation may end before its last seal. */
+static bool
+is_excused(int i)
+{
+	const item *it = &base.items[i];
+
+	return it->kind == CC_BUNDLE_CHECKPOINT &&
+		incarnation_at(i + 1) > incarnation_at(first_of_block(it->block));
+}
+
 /* Every item dropped, and every item doubled. */
 static void
 test_drops(outcome *o)
 {
+	int			excused = 0;
 	int			i;
 
 	for (i = 0; i < base.n; i++)
@@ -487,7 +509,8 @@ test_drops(outcome *o)
 
 		drop(&c, i, 1);
 		run(o, c.items, c.n);
-		if (!ok(o->n > 0 && count_faults(o) <= 5,
+		excused += is_excused(i);
+		if (!ok(is_excused(i) ? o->n == 0 : o->n > 0 && count_faults(o) <= 5,
 				"item %d dropped is found, in %d findings", i, o->n))
 			show(o);
 		c = copy_base();
@@ -497,6 +520,7 @@ test_drops(outcome *o)
 				"item %d doubled is found, in %d findings", i, o->n))
 			show(o);
 	}
+	ok(excused == 1, "only the last checkpoint of an incarnation may be missing");
 }
 
 /* Neighbours of the same kind exchanged. */
