@@ -40,8 +40,8 @@
 
 #include "core/encode.h"
 #include "pg/catalog.h"
-#include "pg/copied.h"
 #include "pg/compat.h"
+#include "pg/copied.h"
 #include "pg/error.h"
 #include "pg/incarnation.h"
 #include "pg/pickup.h"
