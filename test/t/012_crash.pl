@@ -97,7 +97,7 @@ foreach my $round (1 .. $rounds)
 	my ($name, $crash) = @{ $ways[ $round % @ways ] };
 	my ($out, $err) = ('', '');
 	my $load = IPC::Run::start(
-		[ 'pgbench', '-n', '-c', '4', '-T', '60', '-h', $node->host, '-p', $node->port, '-f', $script, 'postgres' ],
+		[ 'pgbench', '-n', '-c', '4', '-R', '800', '-T', '60', '-h', $node->host, '-p', $node->port, '-f', $script, 'postgres' ],
 		'>', \$out, '2>', \$err);
 
 	usleep(300_000 + int(rand(500_000)));
@@ -106,6 +106,7 @@ foreach my $round (1 .. $rounds)
 	$load->kill_kill;
 	all_there("round $round, $name");
 }
+note($node->safe_psql('postgres', 'SELECT (SELECT count(*) FROM t), (SELECT count(*) FROM custody.log_block)'));
 cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM t'), '>', 10 * $rounds, 'there was load');
 cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM custody.log_block'), '>', 5 * $rounds, 'and sealing');
 verifies_clean($node, 'after all crashes');
