@@ -444,6 +444,7 @@ custody_capture_gone(Relation leaf, cc_kind kind)
 	if (state->append_only && kind == CC_KIND_TRUNCATE)
 		refuse_append_only(leaf, kind);
 	cc_store_u64(body, custody_capture_count(leaf));
+	custody_order_settle();
 	custody_append_event(kind, state->relation_id, state->version,
 						 body, sizeof(body));
 }

@@ -8,10 +8,12 @@
  * replaces, made by this transaction but not captured yet, and is kept until
  * that version was.
  *
+ * A version that is never captured (a table was rewritten) is given up when the
+ * client's next statement makes a change: what waits for it is appended first.
+ *
  * Invariants: a kept entry is appended by the subtransaction it belongs to or,
  * after that committed, by its parent; whatever is still kept at pre-commit is
- * appended then.  So the order may be lost (a row made while capture was off),
- * an entry never.
+ * appended then.  So the order may be lost, an entry never.
  *
  * Memory: one context below TopTransactionContext; 64 bytes for each page on
  * which the transaction made rows.
@@ -24,6 +26,7 @@
 #include "storage/bufpage.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "pg/append.h"
 #include "pg/order.h"
@@ -73,6 +76,7 @@ static CapturedPage *last_page = NULL;
 static HTAB *waiting = NULL;	/* of KeptByVersion */
 static dlist_head kept_entries = DLIST_STATIC_INIT(kept_entries);
 static int	nkept = 0;
+static TimestampTz kept_since = 0;	/* statement of the newest kept entry */
 
 static void
 init_order(void)
@@ -200,6 +204,7 @@ keep_entry(const RowVersion *replaces, const RowVersion *makes,
 	by_version->kept = kept;
 	dlist_push_tail(&kept_entries, &kept->node);
 	nkept++;
+	kept_since = GetCurrentStatementStartTimestamp();
 	return true;
 }
 
@@ -253,6 +258,27 @@ note_captured(RowVersion version)
 }
 
 void
+custody_order_settle(void)
+{
+	dlist_mutable_iter iter;
+
+	if (nkept == 0 || kept_since == GetCurrentStatementStartTimestamp())
+		return;
+	dlist_foreach_modify(iter, &kept_entries)
+	{
+		KeptEntry  *kept = dlist_container(KeptEntry, node, iter.cur);
+		RowVersion	made = kept->makes;
+
+		if (kept->nest_level != GetCurrentTransactionNestLevel())
+			continue;
+		append_entry(&kept->entry);
+		forget_entry(kept);
+		if (made.offset != 0)
+			mark_captured(&made);
+	}
+}
+
+void
 custody_order_append(Relation leaf, TupleTableSlot *new_slot,
 					 TupleTableSlot *old_slot, const CustodyOrderEntry *entry)
 {
@@ -260,6 +286,7 @@ custody_order_append(Relation leaf, TupleTableSlot *new_slot,
 	RowVersion	makes = row_version(leaf, new_slot);
 
 	init_order();
+	custody_order_settle();
 	if (must_wait(old_slot, &replaces) && keep_entry(&replaces, &makes, entry))
 		return;
 	append_entry(entry);

@@ -29,6 +29,9 @@ extern void custody_order_append(Relation leaf, TupleTableSlot *new_slot,
 								 TupleTableSlot *old_slot,
 								 const CustodyOrderEntry *entry);
 
+/* Append what earlier statements of the client left kept. */
+extern void custody_order_settle(void);
+
 /* For xact.c */
 /* Are entries kept? */
 extern bool custody_order_pending(void);

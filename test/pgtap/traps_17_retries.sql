@@ -1,6 +1,6 @@
 -- Retries: transactions and savepoints that are aborted leave no entry.
 SET client_min_messages = warning;
-SELECT plan(13);
+SELECT plan(14);
 
 CREATE TABLE patient (id int PRIMARY KEY, name text);
 SELECT is(custody.protect('patient'), 0::bigint, 'protected');
@@ -127,6 +127,18 @@ UPDATE visit SET id = 6 WHERE id = 5;
 DELETE FROM visit WHERE id = 3;
 COMMIT;
 SELECT results_eq('SELECT * FROM custody.as_of(NULL::visit, ''infinity'') ORDER BY id', 'SELECT * FROM visit ORDER BY id', 'protection amid changes');
+
+-- a table that the transaction rewrites has rows that are its own
+BEGIN;
+ALTER TABLE visit SET UNLOGGED;
+ALTER TABLE visit SET LOGGED;
+DELETE FROM visit WHERE id = 6;
+INSERT INTO visit VALUES (6);
+UPDATE visit SET id = 7 WHERE id = 2;
+TRUNCATE visit;
+INSERT INTO visit VALUES (8);
+COMMIT;
+SELECT results_eq('SELECT * FROM custody.as_of(NULL::visit, ''infinity'') ORDER BY id', 'SELECT * FROM visit ORDER BY id', 'rewritten in the same transaction');
 SELECT ok(custody.seal() > 0, 'sealed');
 SELECT is_empty('SELECT severity, code, message FROM custody.verify()', 'verify finds nothing');
 SELECT * FROM finish();
