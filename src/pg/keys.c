@@ -177,7 +177,9 @@ file_error(const char *path, const char *what)
 {
 	ereport(ERROR,
 			(errcode_for_file_access(),
-			 errmsg("could not %s file \"%s\": %m", what, path)));
+			 errmsg("could not %s file \"%s\": %m", what, path),
+			 errdetail("The file belongs to the ledger's key directory."),
+			 errhint("Check permissions and free space there; the next seal goes on where this one ended.")));
 }
 
 void

@@ -45,6 +45,7 @@
 #define SCAN_MS 10000
 #define RETRY_MS 60000
 #define WANTED_MS 1000
+#define NO_SLOT_MS 10000
 #define RESTART_S 5
 
 /* A database that may have the extension. */
@@ -58,6 +59,7 @@ typedef struct Candidate
 static List *candidates = NIL;
 static BackgroundWorkerHandle *starting = NULL;
 static Oid	starting_database = InvalidOid;
+static TimestampTz no_slot_until = 0;
 static ProcessUtility_hook_type previous_utility_hook = NULL;
 
 /* Databases */
@@ -135,6 +137,7 @@ start_sealer(Candidate *candidate)
 	else
 	{
 		starting = NULL;
+		no_slot_until = TimestampTzPlusMilliseconds(candidate->tried, NO_SLOT_MS);
 		ereport(WARNING,
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 				 errmsg("could not start a sealer for database %u", candidate->database),
@@ -173,7 +176,9 @@ start_next(TimestampTz now)
 		next = due;
 		chosen = candidate;
 	}
-	if (chosen == NULL || next > now)
+	if (chosen != NULL)
+		next = Max(next, no_slot_until);
+	if (next > now)
 		return next;
 	chosen->tried = now;
 	start_sealer(chosen);
@@ -319,6 +324,9 @@ custody_worker_init(void)
 {
 	BackgroundWorker worker;
 
+	/* pg_upgrade needs the databases for itself. */
+	if (IsBinaryUpgrade)
+		return;
 	custody_worker_describe(&worker, "custody_launcher_main",
 							"pg_custody launcher", InvalidOid);
 	worker.bgw_restart_time = RESTART_S;

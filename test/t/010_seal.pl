@@ -14,7 +14,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = start_node('seal', conf => "max_prepared_transactions = 5\n");
+my $node = start_node('seal', init => { allows_streaming => 1 }, conf => "max_prepared_transactions = 5\n");
 
 # The first seal
 $node->safe_psql('postgres', 'CREATE EXTENSION pg_custody');
@@ -124,6 +124,25 @@ $node->command_ok(
 	[ 'pgbench', '-n', '-c', '4', '-j', '2', '-t', '25', '-f', $script, 'postgres' ],
 	'seals at once');
 sealed_once($node, 'seals at once');
+
+# A block is signed when it is on the synchronous standbys, not before.
+my $memory = ledger_folder($node) . '/signed';
+my $signed = slurp($memory);
+$node->append_conf('postgresql.conf', "synchronous_standby_names = 'none_such'\n");
+$node->restart;
+$node->safe_psql('postgres', "SET synchronous_commit = local; INSERT INTO t (n) VALUES ('synchronous')");
+my $caller = $node->background_psql('postgres');
+$caller->query_until(qr/begun/, "\\echo begun\nSELECT custody.seal();\n");
+ok($node->poll_query_until('postgres', q{
+		SELECT count(*) = 1 FROM pg_stat_activity
+		WHERE backend_type = 'pg_custody seal' AND wait_event = 'SyncRep'}),
+	'the seal waits for the standby');
+is(slurp($memory), $signed, 'nothing is signed meanwhile');
+$node->append_conf('postgresql.conf', "synchronous_standby_names = ''\n");
+$node->reload;
+$caller->quit;
+isnt(slurp($memory), $signed, 'it is signed afterwards');
+sealed_once($node, 'a synchronous standby');
 
 # One large block, and the tiles above the first level
 $node->safe_psql('postgres', q{
