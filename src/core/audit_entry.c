@@ -140,12 +140,14 @@ cc_audit_entry(cc_audit *a, cc_entry *e, const void *committed, size_t len,
 /* Private parts */
 
 static bool
-key_opens(const uint8_t want[CC_DIGEST_SIZE], const uint8_t *salt,
-		  const cc_value *values, const uint16_t *positions, uint16_t k)
+key_opens(const uint8_t want[CC_DIGEST_SIZE], const cc_schema *s,
+		  const uint8_t *salt, const cc_value *values,
+		  const uint16_t *positions)
 {
 	uint8_t		got[CC_DIGEST_SIZE];
 
-	cc_key_commit(got, salt, values, positions, k);
+	cc_key_commit(got, s->digest, salt, values, positions,
+				  cc_schema_key_count(s));
 	return cc_equal(got, want, CC_DIGEST_SIZE);
 }
 
@@ -160,20 +162,19 @@ whole_faults(const cc_entry *e, const cc_schema *s, const cc_private *p,
 	int			faults = 0;
 
 	cc_salter_salt(salter, CC_SALT_KEY, salt);
-	if (!key_opens(e->key, salt, p->values,
-				   has_row ? cc_schema_key_positions(s) : NULL,
-				   cc_schema_key_count(s)))
+	if (!key_opens(e->key, s, salt, p->values,
+				   has_row ? cc_schema_key_positions(s) : NULL))
 		faults |= FAULT_KEY;
 	if (has_row)
 	{
-		cc_row_commit(row, salter, p->values, p->nvalues);
+		cc_row_commit(row, s->digest, salter, p->values, p->nvalues);
 		if (!cc_equal(row, e->row, CC_DIGEST_SIZE))
 			faults |= FAULT_ROW;
 	}
 	if (e->flags & CC_ENTRY_KEY_CHANGED)
 	{
 		cc_salter_salt(salter, CC_SALT_OLD_KEY, salt);
-		if (!key_opens(e->old_key, salt, p->old_key, NULL, p->nold_key))
+		if (!key_opens(e->old_key, s, salt, p->old_key, NULL))
 			faults |= FAULT_OLD_KEY;
 	}
 	return faults;
@@ -214,18 +215,18 @@ item_open(cc_reader *r, cc_slice *salt)
 
 static bool
 redacted_key_opens(cc_reader *r, const uint8_t want[CC_DIGEST_SIZE],
-				   cc_value *values, uint16_t k)
+				   const cc_schema *s, cc_value *values)
 {
 	cc_slice	salt;
 	uint16_t	i;
 
 	if (!item_open(r, &salt))
 		return true;
-	for (i = 0; i < k; i++)
+	for (i = 0; i < cc_schema_key_count(s); i++)
 		cc_read_value(r, &values[i]);
 	if (r->status != CC_OK)
 		return true;
-	return key_opens(want, salt.data, values, NULL, k);
+	return key_opens(want, s, salt.data, values, NULL);
 }
 
 static bool
@@ -265,7 +266,7 @@ redacted_column(cc_reader *r, uint8_t out[CC_DIGEST_SIZE], uint16_t position)
 /* As cc_row_commitment, over commitments read or recomputed one by one. */
 static bool
 redacted_row_opens(cc_reader *r, const uint8_t want[CC_DIGEST_SIZE],
-				   uint16_t n)
+				   const cc_schema *s)
 {
 	static const uint8_t prefix = 0x11;
 	uint8_t		commitment[CC_DIGEST_SIZE] = {0};
@@ -273,11 +274,12 @@ redacted_row_opens(cc_reader *r, const uint8_t want[CC_DIGEST_SIZE],
 	cc_sha256	h;
 	uint16_t	i;
 
-	cc_store_u16(count, n);
+	cc_store_u16(count, s->ncolumns);
 	cc_sha256_init(&h);
 	cc_sha256_update(&h, &prefix, 1);
+	cc_sha256_update(&h, s->digest, sizeof(s->digest));
 	cc_sha256_update(&h, count, sizeof(count));
-	for (i = 0; i < n && r->status == CC_OK; i++)
+	for (i = 0; i < s->ncolumns && r->status == CC_OK; i++)
 	{
 		redacted_column(r, commitment, i);
 		cc_sha256_update(&h, commitment, sizeof(commitment));
@@ -292,22 +294,21 @@ redacted_check(int *faults, const cc_entry *e, const cc_schema *s,
 			   cc_private *p, const void *data, size_t len)
 {
 	cc_reader	r;
-	uint16_t	k = cc_schema_key_count(s);
 
-	if (k > p->values_capacity)
+	if (cc_schema_key_count(s) > p->values_capacity)
 		return CC_E_SPACE;
 	cc_reader_init(&r, data, len);
 	(void) cc_read_u8(&r);
-	if (!redacted_key_opens(&r, e->key, p->values, k))
+	if (!redacted_key_opens(&r, e->key, s, p->values))
 		*faults |= FAULT_KEY;
 	if (cc_kind_has_overwritten(e->kind) &&
 		!redacted_overwritten_opens(&r, e->overwritten))
 		*faults |= FAULT_OVERWRITTEN;
 	if ((e->flags & CC_ENTRY_KEY_CHANGED) &&
-		!redacted_key_opens(&r, e->old_key, p->values, k))
+		!redacted_key_opens(&r, e->old_key, s, p->values))
 		*faults |= FAULT_OLD_KEY;
 	if (cc_kind_has_row(e->kind) &&
-		!redacted_row_opens(&r, e->row, s->ncolumns))
+		!redacted_row_opens(&r, e->row, s))
 		*faults |= FAULT_ROW;
 	p->form = CC_PRIVATE_REDACTED;
 	return cc_reader_end(&r);

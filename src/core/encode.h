@@ -49,17 +49,21 @@ extern bool cc_value_equal(const cc_value *a, const cc_value *b);
 extern void cc_column_commitment(uint8_t out[CC_DIGEST_SIZE],
 								 const uint8_t salt[CC_SALT_SIZE],
 								 uint16_t position, const cc_value *v);
-/* commitments: n times CC_DIGEST_SIZE bytes. */
+/* commitments: n times CC_DIGEST_SIZE bytes; schema: cc_schema.digest. */
 extern void cc_row_commitment(uint8_t out[CC_DIGEST_SIZE],
+							  const uint8_t schema[CC_DIGEST_SIZE],
 							  const uint8_t *commitments, uint16_t n);
 /* Row commitment of n values under a row secret: salts, columns, row. */
-extern void cc_row_commit(uint8_t out[CC_DIGEST_SIZE], const cc_salter *salter,
+extern void cc_row_commit(uint8_t out[CC_DIGEST_SIZE],
+						  const uint8_t schema[CC_DIGEST_SIZE],
+						  const cc_salter *salter,
 						  const cc_value *values, uint16_t n);
 /*
  * Key columns are values[positions[0..k-1]]; positions NULL means the whole
  * row, that is values[0..k-1].
  */
 extern void cc_key_commit(uint8_t out[CC_DIGEST_SIZE],
+						  const uint8_t schema[CC_DIGEST_SIZE],
 						  const uint8_t salt[CC_SALT_SIZE],
 						  const cc_value *values,
 						  const uint16_t *positions, uint16_t k);
@@ -154,6 +158,7 @@ typedef struct cc_schema
 	cc_slice	leaf_schema;
 	cc_slice	leaf_table;
 	cc_slice	encoding;
+	uint8_t		digest[CC_DIGEST_SIZE]; /* of the definition; set by decode */
 	uint8_t		key_kind;
 	uint16_t	nkeys;			/* as stored: 0 for the whole row */
 	uint16_t	subject;
@@ -166,6 +171,9 @@ typedef struct cc_schema
 } cc_schema;
 
 extern void cc_write_schema(cc_writer *w, const cc_schema *s);
+/* Schema digest, section 3.4, of the bytes of a definition. */
+extern void cc_schema_digest(uint8_t out[CC_DIGEST_SIZE], const void *data,
+							 size_t len);
 /* The caller sets the arrays and capacities of *s first. */
 extern cc_status cc_schema_decode(cc_schema *s, const void *data, size_t len) CC_CHECK_RESULT;
 /* Number of key columns: nkeys, or ncolumns for the whole row. */

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define SCHEMA_PREFIX 0x17
+
 #define COLUMN_FLAGS (CC_COLUMN_GENERATED | CC_COLUMN_HAS_MISSING)
 
 static void
@@ -103,6 +105,12 @@ schema_valid(const cc_schema *s)
 	return s->subject == CC_NO_POSITION || s->subject < s->ncolumns;
 }
 
+void
+cc_schema_digest(uint8_t out[CC_DIGEST_SIZE], const void *data, size_t len)
+{
+	cc_digest_prefixed(out, SCHEMA_PREFIX, data, len);
+}
+
 cc_status
 cc_schema_decode(cc_schema *s, const void *data, size_t len)
 {
@@ -128,6 +136,7 @@ cc_schema_decode(cc_schema *s, const void *data, size_t len)
 	status = cc_reader_end(&r);
 	if (status != CC_OK)
 		return status;
+	cc_schema_digest(s->digest, data, len);
 	return schema_valid(s) ? CC_OK : CC_E_VALUE;
 }
 

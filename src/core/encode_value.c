@@ -118,24 +118,28 @@ cc_column_commitment(uint8_t out[CC_DIGEST_SIZE],
 
 void
 cc_row_commitment(uint8_t out[CC_DIGEST_SIZE],
+				  const uint8_t schema[CC_DIGEST_SIZE],
 				  const uint8_t *commitments, uint16_t n)
 {
 	cc_sha256	h;
 
 	begin(&h, ROW_PREFIX, NULL);
+	cc_sha256_update(&h, schema, CC_DIGEST_SIZE);
 	hash_u16(&h, n);
 	cc_sha256_update(&h, commitments, (size_t) n * CC_DIGEST_SIZE);
 	cc_sha256_final(&h, out);
 }
 
 void
-cc_row_commit(uint8_t out[CC_DIGEST_SIZE], const cc_salter *salter,
+cc_row_commit(uint8_t out[CC_DIGEST_SIZE],
+			  const uint8_t schema[CC_DIGEST_SIZE], const cc_salter *salter,
 			  const cc_value *values, uint16_t n)
 {
 	cc_sha256	row;
 	uint16_t	p;
 
 	begin(&row, ROW_PREFIX, NULL);
+	cc_sha256_update(&row, schema, CC_DIGEST_SIZE);
 	hash_u16(&row, n);
 	for (p = 0; p < n; p++)
 	{
@@ -162,12 +166,15 @@ hash_key(cc_sha256 *h, const cc_value *values,
 }
 
 void
-cc_key_commit(uint8_t out[CC_DIGEST_SIZE], const uint8_t salt[CC_SALT_SIZE],
+cc_key_commit(uint8_t out[CC_DIGEST_SIZE],
+			  const uint8_t schema[CC_DIGEST_SIZE],
+			  const uint8_t salt[CC_SALT_SIZE],
 			  const cc_value *values, const uint16_t *positions, uint16_t k)
 {
 	cc_sha256	h;
 
 	begin(&h, KEY_PREFIX, salt);
+	cc_sha256_update(&h, schema, CC_DIGEST_SIZE);
 	hash_key(&h, values, positions, k);
 	cc_sha256_final(&h, out);
 }

@@ -154,6 +154,7 @@ commit_values(RowChange *change)
 {
 	cc_entry   *e = &change->entry;
 	const cc_value *keyed = change->row ? change->row : change->old_row;
+	const uint8_t *schema = change->state->layout->schema.digest;
 	char		memory[512] pg_attribute_aligned(16);
 	cc_salter  *salter;
 	uint8		salt[CC_SALT_SIZE];
@@ -162,9 +163,10 @@ commit_values(RowChange *change)
 	Assert(cc_salter_size() <= sizeof(memory));
 	salter = cc_salter_init(memory, change->secret);
 	cc_salter_salt(salter, CC_SALT_KEY, salt);
-	cc_key_commit(e->key, salt, keyed, change->key_positions, change->nkeys);
+	cc_key_commit(e->key, schema, salt, keyed, change->key_positions,
+				  change->nkeys);
 	if (change->row != NULL)
-		cc_row_commit(e->row, salter, change->row, change->ncolumns);
+		cc_row_commit(e->row, schema, salter, change->row, change->ncolumns);
 	if (change->old_row != NULL)
 	{
 		cc_row_digest(digest, change->old_row, change->ncolumns);
@@ -174,7 +176,7 @@ commit_values(RowChange *change)
 	if (e->flags & CC_ENTRY_KEY_CHANGED)
 	{
 		cc_salter_salt(salter, CC_SALT_OLD_KEY, salt);
-		cc_key_commit(e->old_key, salt, change->old_row,
+		cc_key_commit(e->old_key, schema, salt, change->old_row,
 					  change->key_positions, change->nkeys);
 	}
 	cc_wipe(memory, sizeof(memory));

@@ -148,16 +148,18 @@ same_layout(const bytea *stored, const bytea *definition)
 }
 
 /*
- * Number of the newest version of a leaf if it has this definition, else 0.  An
- * older one will not do: the ledger has to say that the layout came back.
+ * The newest version of a leaf, as stored, if it has this layout, else NULL.
+ * An older one will not do: the ledger has to say that the layout came back.
  */
-static uint32
-find_version(uint32 relation_id, Oid leaf, const bytea *definition)
+static bytea *
+find_version(uint32 relation_id, Oid leaf, const bytea *definition,
+			 uint32 *newest)
 {
 	CustodyScan scan;
 	ScanKeyData key;
-	uint32		newest = 0;
-	bool		same = false;
+	bytea	   *stored = NULL;
+
+	*newest = 0;
 
 	custody_catalog_key_int4(&key, Anum_schema_relation_id,
 							 BTEqualStrategyNumber, (int32) relation_id);
@@ -167,18 +169,15 @@ find_version(uint32 relation_id, Oid leaf, const bytea *definition)
 	while (custody_catalog_scan_next(&scan))
 	{
 		uint32		version = DatumGetUInt32(custody_catalog_get(&scan, Anum_schema_version));
-		bytea	   *stored;
 
 		if (DatumGetObjectId(custody_catalog_get(&scan, Anum_schema_leaf)) != leaf ||
-			version < newest)
+			version < *newest)
 			continue;
-		newest = version;
+		*newest = version;
 		stored = custody_catalog_get_bytea(&scan, Anum_schema_definition);
-		same = same_layout(stored, definition);
-		pfree(stored);
 	}
 	custody_catalog_scan_end(&scan);
-	return same ? newest : 0;
+	return stored != NULL && same_layout(stored, definition) ? stored : NULL;
 }
 
 /* Record a new schema version: a control event, and its row for look-ups. */
@@ -203,15 +202,20 @@ static void
 build(CustodyRelState *state, Relation leaf)
 {
 	CustodyProtection *p = require_protection(leaf);
-	bytea	   *definition = custody_schema_define(leaf, p);
+	bytea	   *present = custody_schema_define(leaf, p);
 	Oid			relid = RelationGetRelid(leaf);
-	uint32		version = find_version(p->relation_id, relid, definition);
-	bool		created = version == 0;
+	uint32		version;
+	bytea	   *definition = find_version(p->relation_id, relid, present, &version);
+	bool		created = definition == NULL;
 	MemoryContext context;
 	MemoryContext old;
 
+	/* Entries commit to the definition as the ledger has it. */
 	if (created)
+	{
+		definition = present;
 		version = create_version(p->relation_id, relid, definition);
+	}
 
 	context = AllocSetContextCreate(CacheMemoryContext, "custody relation state",
 									ALLOCSET_SMALL_SIZES);

@@ -363,16 +363,16 @@ def column_commitment(salt, position, value):
     return H(b'\x10' + salt + u16(position) + value.image)
 
 
-def row_commitment(commitments):
-    return H(b'\x11' + u16(len(commitments)) + b''.join(commitments))
+def row_commitment(schema, commitments):
+    return H(b'\x11' + schema + u16(len(commitments)) + b''.join(commitments))
 
 
 def key_image(values):
     return u16(len(values)) + b''.join(v.image for v in values)
 
 
-def key_commitment(salt, values):
-    return H(b'\x12' + salt + key_image(values))
+def key_commitment(schema, salt, values):
+    return H(b'\x12' + salt + schema + key_image(values))
 
 
 def overwritten_commitment(salt, row_digest):
@@ -412,6 +412,7 @@ BODIES = {'truncate': (8,), 'detach': (8,), 'protect': 'tttt' + '8',
 
 class Schema:
     def __init__(self, data):
+        self.digest = H(b'\x17' + data)
         r = Reader(data)
         self.names = [r.bytes() for _ in range(5)]
         self.key_kind = r.uint(1)
@@ -507,14 +508,15 @@ class Private:
             self.values = [Value.read(r) for _ in range(schema.n)]
             self.key_values = [self.values[p] for p in schema.keys]
             self.row = row_commitment(
-                [column_commitment(salts(3 + p), p, v)
+                schema.digest, [column_commitment(salts(3 + p), p, v)
                  for p, v in enumerate(self.values)])
         else:
             self.key_values = [Value.read(r) for _ in schema.keys]
-        self.key = key_commitment(salts(0), self.key_values)
+        self.key = key_commitment(schema.digest, salts(0), self.key_values)
         if entry.key_changed:
             self.old_key_values = [Value.read(r) for _ in schema.keys]
-            self.old_key = key_commitment(salts(2), self.old_key_values)
+            self.old_key = key_commitment(
+                schema.digest, salts(2), self.old_key_values)
 
     @staticmethod
     def item_salt(r):
@@ -527,7 +529,8 @@ class Private:
         salt = self.item_salt(r)
         if salt is None:
             return None
-        return key_commitment(salt, [Value.read(r) for _ in schema.keys])
+        return key_commitment(
+            schema.digest, salt, [Value.read(r) for _ in schema.keys])
 
     def redacted(self, r, entry, schema):
         self.key = self.redacted_key(r, schema)
@@ -544,7 +547,7 @@ class Private:
                 commitments.append(
                     r.raw(32) if salt is None else
                     column_commitment(salt, p, Value.read(r)))
-            self.row = row_commitment(commitments)
+            self.row = row_commitment(schema.digest, commitments)
 
 
 # Section 5: leaves of the log
@@ -885,8 +888,10 @@ class Vectors:
         columns = [column_commitment(salts(3 + p), p, v)
                    for p, v in enumerate(values)]
         self.agree('column_commitments', [c.hex() for c in columns])
-        self.agree('row_commitment', row_commitment(columns))
-        self.agree('key_commitment', key_commitment(salts(0), values[:1]))
+        schema = self.hex('schema_digest')
+        self.agree('row_commitment', row_commitment(schema, columns))
+        self.agree('key_commitment',
+                   key_commitment(schema, salts(0), values[:1]))
         self.agree('row_digest', row_digest(values))
         self.agree('overwritten_commitment',
                    overwritten_commitment(salts(1), row_digest(values)))
@@ -901,6 +906,8 @@ class Vectors:
         for name in ('key_entry', 'schema_entry', 'insert_entry'):
             self.agree(name + '_leaf_hash', leaf_hash(self.hex(name)))
             entries.append(self.hex(name))
+        self.agree('schema_digest',
+                   Schema(self.hex('schema_entry')[10:]).digest)
         self.agree('entries_root', entries.root())
         for name in ('block_header', 'transaction_record'):
             self.agree(name + '_leaf_hash', leaf_hash(self.hex(name)))

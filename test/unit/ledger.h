@@ -370,21 +370,39 @@ ledger_schema(cc_schema *s, cc_column columns[LEDGER_COLUMNS],
 	cc_value_set(&columns[3].missing, "none", 4);
 }
 
-static void
-ledger_schema_entry(ledger *l)
+#define LEDGER_SCHEMA_MAX 512
+
+/* Its definition; returns the length. */
+static size_t
+ledger_schema_body(uint8_t body[LEDGER_SCHEMA_MAX])
 {
-	uint8_t		body[512];
 	uint16_t	positions[1];
 	cc_column	columns[LEDGER_COLUMNS];
 	cc_schema	s;
 	cc_writer	w;
 
 	ledger_schema(&s, columns, positions);
-	cc_writer_init(&w, body, sizeof(body));
+	cc_writer_init(&w, body, LEDGER_SCHEMA_MAX);
 	cc_write_schema(&w, &s);
 	must(w.status);
+	return w.len;
+}
+
+static void
+ledger_schema_digest(uint8_t digest[CC_DIGEST_SIZE])
+{
+	uint8_t		body[LEDGER_SCHEMA_MAX];
+
+	cc_schema_digest(digest, body, ledger_schema_body(body));
+}
+
+static void
+ledger_schema_entry(ledger *l)
+{
+	uint8_t		body[LEDGER_SCHEMA_MAX];
+
 	ledger_control(l, CC_KIND_SCHEMA, LEDGER_RELATION, LEDGER_VERSION,
-				   body, w.len);
+				   body, ledger_schema_body(body));
 }
 
 static void
@@ -449,19 +467,22 @@ ledger_commitments(cc_entry *e, const cc_salter *salter, const row *old_row,
 	static const uint16_t key = 0;
 	uint8_t		salt[CC_SALT_SIZE];
 	uint8_t		digest[CC_DIGEST_SIZE];
+	uint8_t		schema[CC_DIGEST_SIZE];
 	const row  *named = new_row != NULL ? new_row : old_row;
 
 	cc_salter_salt(salter, CC_SALT_KEY, salt);
-	cc_key_commit(e->key, salt, named->values, &key, 1);
+	ledger_schema_digest(schema);
+	cc_key_commit(e->key, schema, salt, named->values, &key, 1);
 	if (new_row != NULL)
-		cc_row_commit(e->row, salter, new_row->values, LEDGER_COLUMNS);
+		cc_row_commit(e->row, schema, salter, new_row->values,
+					  LEDGER_COLUMNS);
 	if (old_row == NULL)
 		return;
 	cc_salter_salt(salter, CC_SALT_OVERWRITTEN, salt);
 	cc_row_digest(digest, old_row->values, LEDGER_COLUMNS);
 	cc_overwritten_commitment(e->overwritten, salt, digest);
 	cc_salter_salt(salter, CC_SALT_OLD_KEY, salt);
-	cc_key_commit(e->old_key, salt, old_row->values, &key, 1);
+	cc_key_commit(e->old_key, schema, salt, old_row->values, &key, 1);
 }
 
 /* Append a row-level entry; old_row and new_row as its kind has them. */

@@ -10,6 +10,7 @@
 
 /* Bytes 0 to 15. */
 static uint8_t salt[CC_SALT_SIZE];
+static uint8_t schema[CC_DIGEST_SIZE];
 
 static cc_value
 value(const char *text)
@@ -69,16 +70,16 @@ test_row(void)
 	v[0] = value("1");
 	v[1] = value(NULL);
 	v[2] = value("");
-	cc_row_commit(out, s, v, 3);
-	ok(is_hex(out, sizeof(out), "930f5545cf4d4a0e67340d8145cb3c15"
-			  "31f472bf19d12660551c6c363b9592db"), "row commitment");
+	cc_row_commit(out, schema, s, v, 3);
+	ok(is_hex(out, sizeof(out), "b86b9e4822f65816b8415e538bdf42fc"
+			  "b52d5eba6b4fd6f3671771d15da1d0c9"), "row commitment");
 	for (p = 0; p < 3; p++)
 	{
 		cc_salter_salt(s, CC_SALT_COLUMN(p), column_salt);
 		cc_column_commitment(commitments + p * CC_DIGEST_SIZE, column_salt,
 							 p, &v[p]);
 	}
-	cc_row_commitment(commitments, commitments, 3);
+	cc_row_commitment(commitments, schema, commitments, 3);
 	ok(cc_equal(commitments, out, CC_DIGEST_SIZE),
 	   "the same from its column commitments");
 	cc_row_digest(out, v, 3);
@@ -103,10 +104,10 @@ test_key(void)
 	v[2] = value("");
 	k[0] = v[2];
 	k[1] = v[0];
-	cc_key_commit(out, salt, v, positions, 2);
-	ok(is_hex(out, sizeof(out), "18c996771388ca9cfe9d7b2ff01bf8c9"
-			  "6002c63bcf73565832bc345d3bc5fdbb"), "key commitment");
-	cc_key_commit(same, salt, k, NULL, 2);
+	cc_key_commit(out, schema, salt, v, positions, 2);
+	ok(is_hex(out, sizeof(out), "5682b5b65b93ac9451a12667bbc29430"
+			  "fa7379ec5d533d883179e040113984a6"), "key commitment");
+	cc_key_commit(same, schema, salt, k, NULL, 2);
 	ok(cc_equal(out, same, sizeof(out)), "the same from values in key order");
 	cc_key_digest(out, 7, v, positions, 2);
 	ok(is_hex(out, sizeof(out), "fe8cd16f19f4591561be99e6f342d597"
@@ -137,8 +138,8 @@ rows_differ(const char *a0, const char *a1, const char *b0, const char *b1)
 	cc_row_digest(y, b, 2);
 	if (cc_equal(x, y, sizeof(x)))
 		return false;
-	cc_key_commit(x, salt, a, NULL, 2);
-	cc_key_commit(y, salt, b, NULL, 2);
+	cc_key_commit(x, schema, salt, a, NULL, 2);
+	cc_key_commit(y, schema, salt, b, NULL, 2);
 	return !cc_equal(x, y, sizeof(x)) &&
 		cc_lookup_key(1, a, NULL, 2) != cc_lookup_key(1, b, NULL, 2);
 }
@@ -156,13 +157,13 @@ test_ambiguity(void)
 	ok(rows_differ("a", NULL, NULL, "a"), "order counts");
 	ok(rows_differ("", "ab", "ab", ""), "an empty value has its place");
 	cc_row_digest(x, &a, 1);
-	cc_key_commit(y, salt, &a, NULL, 1);
+	cc_key_commit(y, schema, salt, &a, NULL, 1);
 	ok(!cc_equal(x, y, sizeof(x)), "a row is not a key");
 	cc_column_commitment(x, salt, 0, &a);
 	cc_column_commitment(y, salt, 1, &b);
 	ok(!cc_equal(x, y, sizeof(x)), "the same value elsewhere differs");
 	cc_row_digest(x, &a, 0);
-	cc_row_commitment(y, NULL, 0);
+	cc_row_commitment(y, schema, NULL, 0);
 	ok(!cc_equal(x, y, sizeof(x)), "a row of no columns is not its digest");
 }
 
@@ -216,6 +217,8 @@ main(void)
 
 	for (i = 0; i < CC_SALT_SIZE; i++)
 		salt[i] = (uint8_t) i;
+	for (i = 0; i < CC_DIGEST_SIZE; i++)
+		schema[i] = (uint8_t) (0x40 + i);
 	test_columns();
 	test_row();
 	test_key();

@@ -156,6 +156,7 @@ put_row(void)
 	uint8_t		secret[CC_SECRET_SIZE];
 	uint8_t		digest[CC_DIGEST_SIZE];
 	uint8_t		salt[CC_SALT_SIZE];
+	uint8_t		schema[CC_DIGEST_SIZE];
 	cc_salter  *salter = ledger_salter(secret, 1);
 	uint16_t	key = 0;
 
@@ -164,10 +165,12 @@ put_row(void)
 	put_hex("secret", secret, sizeof(secret), ",");
 	put_salts(salter);
 	put_column_commitments(salter, &r);
-	cc_row_commit(digest, salter, r.values, LEDGER_COLUMNS);
+	ledger_schema_digest(schema);
+	put_hex("schema_digest", schema, sizeof(schema), ",");
+	cc_row_commit(digest, schema, salter, r.values, LEDGER_COLUMNS);
 	put_hex("row_commitment", digest, sizeof(digest), ",");
 	cc_salter_salt(salter, CC_SALT_KEY, salt);
-	cc_key_commit(digest, salt, r.values, &key, 1);
+	cc_key_commit(digest, schema, salt, r.values, &key, 1);
 	put_hex("key_commitment", digest, sizeof(digest), ",");
 	cc_row_digest(digest, r.values, LEDGER_COLUMNS);
 	put_hex("row_digest", digest, sizeof(digest), ",");
