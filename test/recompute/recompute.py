@@ -932,7 +932,7 @@ class Vectors:
     def document(self, name):
         """Is every long byte string of the worked example pinned?"""
         with open(name, encoding='utf-8') as f:
-            example = f.read().split('\n## 9. ', 1)[1]
+            example = f.read().split('\n## 10. ', 1)[1]
         known = json.dumps(self.pinned)
         shown = re.findall('[0-9a-f]{8,}', example)
         for text in shown:
