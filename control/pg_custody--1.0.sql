@@ -3,6 +3,9 @@
 -- complain if script is sourced in psql, rather than via CREATE EXTENSION
 \echo Use "CREATE EXTENSION pg_custody" to load this file. \quit
 
+-- Made here and not by the control file: a schema that exists already belongs
+-- to somebody who could drop what is in it, and is refused.
+CREATE SCHEMA custody;
 REVOKE ALL ON SCHEMA custody FROM PUBLIC;
 COMMENT ON SCHEMA custody IS 'pg_custody: tamper-evident ledger of protected tables';
 

@@ -32,5 +32,10 @@ SELECT operation, "row" FROM custody.history('patient');
 SELECT custody.seal() > 0 AS sealed;
 SELECT severity, code, relation, row_key, message FROM custody.verify();
 DROP EXTENSION pg_custody CASCADE;
-DROP SCHEMA custody;
 DROP TABLE patient, lab;
+
+-- Nothing is left, and a schema of that name that is somebody else's is refused.
+SELECT count(*) FROM pg_namespace WHERE nspname = 'custody';
+CREATE SCHEMA custody;
+CREATE EXTENSION pg_custody;
+DROP SCHEMA custody;
