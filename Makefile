@@ -17,7 +17,7 @@ MODULE_big = pg_custody
 
 CORE_OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/core/*.c)))
 PG_OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/pg/*.c)))
-BIN_OBJS = src/bin/pg_custody_verify.o
+BIN_OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/bin/*.c)))
 OBJS = $(CORE_OBJS) $(PG_OBJS)
 SHLIB_LINK = -lcrypto
 

@@ -1,57 +1,20 @@
 /*
- * pg_custody_verify.c
+ * ledger.c
  *	  Verify a ledger bundle offline, against verifier keys and anchors the
  *	  caller trusts.
  *
- * Everything that judges is core; this file reads, keeps the schema versions
- * and prints.  There are two reporters and they are never mixed: report()
- * says the ledger is bad and goes on, cannot() says the work could not be
- * done and exits.  An anchor or key that cannot be used is of the second
- * kind: it says nothing about the ledger.
+ * Everything that judges is core; this file compares the anchors
+ * and prints.
  */
-#include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/audit.h"
 #include "core/bundle.h"
-
-#ifndef PG_CUSTODY_VERSION
-#define PG_CUSTODY_VERSION "unknown"
-#endif
-
-#define EXIT_VERIFIED 0
-#define EXIT_FINDINGS 1
-#define EXIT_CANNOT 2
-
-#define READ_SIZE ((size_t) 1 << 20)
-
-/* A file read line by line. */
-typedef struct LineReader
-{
-	const char *name;
-	FILE	   *file;
-	char	   *buffer;
-	size_t		capacity;
-	size_t		start;			/* of the next line */
-	size_t		scanned;		/* known to hold no LF before here */
-	size_t		end;
-	uint64_t	number;			/* of the line last returned */
-} LineReader;
-
-/* A schema version with the memory it points into. */
-typedef struct Version
-{
-	uint32_t	relation;
-	uint32_t	version;
-	uint8_t    *definition;		/* NULL: the slot is free */
-	size_t		len;
-	cc_schema	schema;
-} Version;
+#include "verify.h"
+#include "versions.h"
 
 typedef enum AnchorState
 {
@@ -84,17 +47,14 @@ typedef struct Verifier
 {
 	/* what the caller trusts */
 	bool		quiet;
-	cc_vkey    *keys;
-	size_t		nkeys;
+	Trust		trust;
 	Anchor	   *anchors;		/* by size */
 	size_t		nanchors;
 	size_t		next_anchor;
 	/* what the ledger said so far */
 	cc_audit	audit;
 	bool		in_leaf;
-	Version    *versions;		/* open addressing */
-	size_t		nversions;
-	size_t		version_slots;	/* a power of two */
+	Versions	versions;
 	Fork	   *forks;
 	size_t		nforks;
 	cc_vkey		untrusted;		/* complained of last */
@@ -111,7 +71,7 @@ static uint16_t positions[CC_MAX_COLUMNS];
 static cc_column columns[CC_MAX_COLUMNS];
 
 static const char usage_text[] =
-"Usage: pg_custody_verify [OPTION]... LEDGER\n"
+"Usage: pg_custody_verify [ledger] [OPTION]... LEDGER\n"
 "\n"
 "Verifies a ledger bundle ('-' reads standard input) against keys and anchors\n"
 "that you trust.  Needs no server and no network.\n"
@@ -127,126 +87,7 @@ static const char usage_text[] =
 "Every key that signed a block must be among the trusted ones.\n"
 "Exit status: 0 verified, 1 findings, 2 could not check.\n";
 
-static void cannot(const char *format,...)
-			__attribute__((format(printf, 1, 2), noreturn));
-
-/* The work cannot be done: say so and exit. */
-static void
-cannot(const char *format,...)
-{
-	va_list		args;
-
-	(void) fflush(stdout);
-	fputs("pg_custody_verify: ", stderr);
-	va_start(args, format);
-	(void) vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	exit(EXIT_CANNOT);
-}
-
-static void *
-allocate(void *old, size_t count, size_t size)
-{
-	void	   *p;
-
-	if (count > SIZE_MAX / size)
-		cannot("out of memory");
-	p = realloc(old, count * size == 0 ? 1 : count * size);
-	if (p == NULL)
-		cannot("out of memory");
-	return p;
-}
-
-/* Reading */
-
-static void
-reader_open(LineReader *r, const char *name)
-{
-	memset(r, 0, sizeof(*r));
-	r->name = name;
-	r->file = strcmp(name, "-") == 0 ? stdin : fopen(name, "rb");
-	if (r->file == NULL)
-		cannot("could not open \"%s\": %s", name, strerror(errno));
-}
-
-static void
-reader_close(LineReader *r)
-{
-	if (r->file != stdin)
-		(void) fclose(r->file);
-	free(r->buffer);
-}
-
-/* Read more behind what is there; returns false at the end of the file. */
-static bool
-reader_fill(LineReader *r)
-{
-	size_t		n;
-
-	if (r->start > 0)
-	{
-		memmove(r->buffer, r->buffer + r->start, r->end - r->start);
-		r->end -= r->start;
-		r->scanned -= r->start;
-		r->start = 0;
-	}
-	if (r->capacity - r->end < READ_SIZE / 2)
-	{
-		r->capacity = r->capacity * 2 + READ_SIZE;
-		r->buffer = allocate(r->buffer, r->capacity, 1);
-	}
-	n = fread(r->buffer + r->end, 1, r->capacity - r->end, r->file);
-	if (n == 0 && ferror(r->file))
-		cannot("could not read \"%s\": %s", r->name, strerror(errno));
-	r->end += n;
-	return n > 0;
-}
-
-/* The next line without its LF, or NULL; valid until the next call. */
-static char *
-reader_line(LineReader *r, size_t *len)
-{
-	char	   *line;
-	char	   *lf = NULL;
-
-	for (;;)
-	{
-		if (r->scanned < r->end)
-			lf = memchr(r->buffer + r->scanned, '\n', r->end - r->scanned);
-		if (lf != NULL)
-			break;
-		r->scanned = r->end;
-		if (!reader_fill(r))
-		{
-			if (r->end > r->start)
-				cannot("\"%s\" ends in the middle of line %" PRIu64, r->name, r->number + 1);
-			return NULL;
-		}
-	}
-	line = r->buffer + r->start;
-	*len = (size_t) (lf - line);
-	r->start += *len + 1;
-	r->scanned = r->start;
-	r->number++;
-	return line;
-}
-
 /* Reporting */
-
-/* A name from the ledger must not be able to draw on the terminal. */
-static void
-print_name(cc_slice s)
-{
-	size_t		i;
-
-	for (i = 0; i < s.len; i++)
-	{
-		int			c = s.data[i];
-
-		(void) putchar(c < 0x20 || c == 0x7F ? '?' : c);
-	}
-}
 
 /* Print the findings gathered since the last call and count them. */
 static void
@@ -298,35 +139,7 @@ notice(Verifier *v, const char *format,...)
 	(void) putchar('\n');
 }
 
-/* Trusted keys and anchors */
-
-static void
-add_key(Verifier *v, const char *text, size_t len)
-{
-	cc_status	status;
-
-	v->keys = allocate(v->keys, v->nkeys + 1, sizeof(*v->keys));
-	status = cc_vkey_parse(&v->keys[v->nkeys], text, len);
-	if (status != CC_OK)
-		cannot("\"%.*s\" is not a verifier key: %s", (int) (len > 400 ? 400 : len), text, cc_status_text(status));
-	v->nkeys++;
-}
-
-static void
-add_keys(Verifier *v, const char *file)
-{
-	LineReader	r;
-	char	   *line;
-	size_t		len;
-
-	reader_open(&r, file);
-	while ((line = reader_line(&r, &len)) != NULL)
-	{
-		if (len > 0 && line[0] != '#')
-			add_key(v, line, len);
-	}
-	reader_close(&r);
-}
+/* Anchors */
 
 static void
 add_anchor(Verifier *v, const char *file)
@@ -335,45 +148,6 @@ add_anchor(Verifier *v, const char *file)
 	memset(&v->anchors[v->nanchors], 0, sizeof(*v->anchors));
 	v->anchors[v->nanchors].file = file;
 	v->nanchors++;
-}
-
-static bool
-note_trusted(const Verifier *v, const cc_checkpoint *c)
-{
-	size_t		i;
-
-	for (i = 0; i < v->nkeys; i++)
-	{
-		if (cc_checkpoint_check(c, &v->keys[i]) == CC_OK)
-			return true;
-	}
-	return false;
-}
-
-static void
-load_anchor(const Verifier *v, Anchor *anchor)
-{
-	cc_checkpoint c;
-	cc_status	status;
-	char		text[CC_NOTE_MAX + 2];
-	size_t		len;
-	FILE	   *file = fopen(anchor->file, "rb");
-
-	if (file == NULL)
-		cannot("could not open \"%s\": %s", anchor->file, strerror(errno));
-	len = fread(text, 1, sizeof(text) - 1, file);
-	if (ferror(file))
-		cannot("could not read \"%s\": %s", anchor->file, strerror(errno));
-	(void) fclose(file);
-	len = cc_note_restore(text, len);
-	status = cc_checkpoint_parse(&c, text, len);
-	if (status != CC_OK)
-		cannot("\"%s\" is not a checkpoint: %s", anchor->file, cc_status_text(status));
-	if (!note_trusted(v, &c))
-		cannot("the checkpoint in \"%s\" is not signed by a trusted key", anchor->file);
-	memcpy(anchor->origin, c.origin, sizeof(anchor->origin));
-	memcpy(anchor->root, c.root, sizeof(anchor->root));
-	anchor->size = c.size;
 }
 
 static int
@@ -388,10 +162,18 @@ compare_anchors(const void *a, const void *b)
 static void
 load_anchors(Verifier *v)
 {
+	cc_checkpoint c;
 	size_t		i;
 
 	for (i = 0; i < v->nanchors; i++)
-		load_anchor(v, &v->anchors[i]);
+	{
+		Anchor	   *anchor = &v->anchors[i];
+
+		load_checkpoint(&v->trust, &c, anchor->file);
+		memcpy(anchor->origin, c.origin, sizeof(anchor->origin));
+		memcpy(anchor->root, c.root, sizeof(anchor->root));
+		anchor->size = c.size;
+	}
 	if (v->nanchors > 0)
 		qsort(v->anchors, v->nanchors, sizeof(*v->anchors), compare_anchors);
 }
@@ -471,75 +253,6 @@ judge_anchors(Verifier *v)
 
 /* Schema versions */
 
-static Version *
-version_slot(const Verifier *v, uint32_t relation, uint32_t version)
-{
-	size_t		mask = v->version_slots - 1;
-	size_t		i = (relation * (size_t) 2654435761u + version) & mask;
-
-	for (;; i = (i + 1) & mask)
-	{
-		Version    *slot = &v->versions[i];
-
-		if (slot->definition == NULL ||
-			(slot->relation == relation && slot->version == version))
-			return slot;
-	}
-}
-
-static void
-versions_grow(Verifier *v)
-{
-	Version    *old = v->versions;
-	size_t		slots = v->version_slots;
-	size_t		i;
-
-	if (v->nversions * 2 < slots)
-		return;
-	v->version_slots = slots == 0 ? 64 : slots * 2;
-	v->versions = allocate(NULL, v->version_slots, sizeof(*v->versions));
-	memset(v->versions, 0, v->version_slots * sizeof(*v->versions));
-	for (i = 0; i < slots; i++)
-	{
-		if (old[i].definition != NULL)
-			*version_slot(v, old[i].relation, old[i].version) = old[i];
-	}
-	free(old);
-}
-
-static cc_schema *
-find_schema(const Verifier *v, const cc_entry *e)
-{
-	Version    *slot;
-
-	if (v->version_slots == 0)
-		return NULL;
-	slot = version_slot(v, e->relation, e->version);
-	return slot->definition == NULL ? NULL : &slot->schema;
-}
-
-/* Keep a definition that is known to decode to s. */
-static void
-store_version(Verifier *v, const cc_entry *e, const cc_schema *s)
-{
-	Version    *slot;
-
-	versions_grow(v);
-	slot = version_slot(v, e->relation, e->version);
-	slot->relation = e->relation;
-	slot->version = e->version;
-	slot->len = e->body.len;
-	slot->definition = allocate(NULL, slot->len, 1);
-	memcpy(slot->definition, e->body.data, slot->len);
-	slot->schema.key_capacity = s->nkeys;
-	slot->schema.key_positions = allocate(NULL, s->nkeys, sizeof(uint16_t));
-	slot->schema.column_capacity = s->ncolumns;
-	slot->schema.columns = allocate(NULL, s->ncolumns, sizeof(cc_column));
-	if (cc_schema_decode(&slot->schema, slot->definition, slot->len) != CC_OK)
-		cannot("internal error: a schema definition decodes only once");
-	v->nversions++;
-}
-
 static void
 schema_fault(Verifier *v, const char *detail)
 {
@@ -555,7 +268,7 @@ take_schema(Verifier *v, const cc_entry *e)
 {
 	cc_schema	s;
 	cc_status	status;
-	const Version *slot;
+	const Version *known;
 
 	memset(&s, 0, sizeof(s));
 	s.key_positions = positions;
@@ -565,15 +278,11 @@ take_schema(Verifier *v, const cc_entry *e)
 	status = cc_schema_decode(&s, e->body.data, e->body.len);
 	if (status != CC_OK)
 		schema_fault(v, cc_status_text(status));
-	else if (find_schema(v, e) == NULL)
-		store_version(v, e, &s);
-	else
-	{
-		slot = version_slot(v, e->relation, e->version);
-		if (slot->len != e->body.len ||
-			memcmp(slot->definition, e->body.data, slot->len) != 0)
-			schema_fault(v, "defines a schema version a second time, differently");
-	}
+	else if ((known = versions_find(&v->versions, e)) == NULL)
+		versions_store(&v->versions, e, &s);
+	else if (known->len != e->body.len ||
+			 memcmp(known->definition, e->body.data, known->len) != 0)
+		schema_fault(v, "defines a schema version a second time, differently");
 }
 
 /* Items of the bundle */
@@ -643,6 +352,7 @@ take_entry(Verifier *v, const cc_bundle_line *line)
 {
 	cc_entry	e;
 	cc_private	p;
+	Version    *known;
 	cc_schema  *schema = NULL;
 
 	if (!v->in_leaf)
@@ -659,7 +369,8 @@ take_entry(Verifier *v, const cc_bundle_line *line)
 			take_schema(v, &e);
 		else if (e.kind == CC_KIND_INCARNATION)
 			take_incarnation(v, &e);
-		schema = find_schema(v, &e);
+		known = versions_find(&v->versions, &e);
+		schema = known == NULL ? NULL : &known->schema;
 		p.values = values;
 		p.old_key = old_key;
 		p.values_capacity = CC_MAX_COLUMNS;
@@ -681,9 +392,9 @@ check_signer(Verifier *v)
 	if (a->signer < 0)
 		return;
 	k = &a->keys[a->signer];
-	for (i = 0; i < v->nkeys; i++)
+	for (i = 0; i < v->trust.nkeys; i++)
 	{
-		const cc_vkey *trusted = &v->keys[i];
+		const cc_vkey *trusted = &v->trust.keys[i];
 
 		if (trusted->type == k->key.type &&
 			trusted->key_len == k->key.key_len &&
@@ -782,31 +493,13 @@ print_summary(Verifier *v)
 static void
 release(Verifier *v)
 {
-	size_t		i;
-
-	for (i = 0; i < v->version_slots; i++)
-	{
-		if (v->versions[i].definition == NULL)
-			continue;
-		free(v->versions[i].definition);
-		free(v->versions[i].schema.key_positions);
-		free(v->versions[i].schema.columns);
-	}
-	free(v->versions);
+	versions_free(&v->versions);
 	free(v->forks);
 	free(v->anchors);
-	free(v->keys);
+	trust_free(&v->trust);
 }
 
 /* Options */
-
-static void
-print_and_exit(const char *text)
-{
-	if (fputs(text, stdout) == EOF || fflush(stdout) != 0)
-		exit(EXIT_CANNOT);
-	exit(EXIT_VERIFIED);
-}
 
 static void
 take_option(Verifier *v, int option)
@@ -814,10 +507,10 @@ take_option(Verifier *v, int option)
 	switch (option)
 	{
 		case 'k':
-			add_key(v, optarg, strlen(optarg));
+			trust_key(&v->trust, optarg, strlen(optarg));
 			break;
 		case 'K':
-			add_keys(v, optarg);
+			trust_keys(&v->trust, optarg);
 			break;
 		case 'a':
 			add_anchor(v, optarg);
@@ -855,13 +548,12 @@ take_options(Verifier *v, int argc, char **argv)
 		take_option(v, option);
 	if (optind != argc - 1)
 		cannot("name one ledger bundle; try --help");
-	if (v->nkeys == 0)
-		cannot("give at least one trusted key with --key or --keys");
+	trust_needed(&v->trust);
 	return argv[optind];
 }
 
 int
-main(int argc, char **argv)
+ledger_main(int argc, char **argv)
 {
 	static Verifier v;
 	const char *ledger = take_options(&v, argc, argv);
@@ -870,8 +562,7 @@ main(int argc, char **argv)
 	load_anchors(&v);
 	verify(&v, ledger);
 	print_summary(&v);
-	if (fflush(stdout) != 0 || ferror(stdout))
-		cannot("could not write the result: %s", strerror(errno));
+	finish_output();
 	status = v.reported > 0 ? EXIT_FINDINGS : EXIT_VERIFIED;
 	release(&v);
 	return status;

@@ -1,0 +1,90 @@
+/*
+ * keys.c
+ *	  What the caller trusts: verifier keys, and checkpoints they signed.
+ *
+ * Nothing that is checked ever adds to it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "verify.h"
+
+void
+trust_key(Trust *t, const char *text, size_t len)
+{
+	cc_status	status;
+
+	t->keys = allocate(t->keys, t->nkeys + 1, sizeof(*t->keys));
+	status = cc_vkey_parse(&t->keys[t->nkeys], text, len);
+	if (status != CC_OK)
+		cannot("\"%.*s\" is not a verifier key: %s", (int) (len > 400 ? 400 : len), text, cc_status_text(status));
+	t->nkeys++;
+}
+
+void
+trust_keys(Trust *t, const char *file)
+{
+	LineReader	r;
+	char	   *line;
+	size_t		len;
+
+	reader_open(&r, file);
+	while ((line = reader_line(&r, &len)) != NULL)
+	{
+		if (len > 0 && line[0] != '#')
+			trust_key(t, line, len);
+	}
+	reader_close(&r);
+}
+
+void
+trust_needed(const Trust *t)
+{
+	if (t->nkeys == 0)
+		cannot("give at least one trusted key with --key or --keys");
+}
+
+void
+trust_free(Trust *t)
+{
+	free(t->keys);
+}
+
+bool
+note_trusted(const Trust *t, const cc_checkpoint *c)
+{
+	size_t		i;
+
+	for (i = 0; i < t->nkeys; i++)
+	{
+		if (cc_checkpoint_check(c, &t->keys[i]) == CC_OK)
+			return true;
+	}
+	return false;
+}
+
+void
+load_checkpoint(const Trust *t, cc_checkpoint *c, const char *name)
+{
+	cc_status	status;
+	char		text[CC_NOTE_MAX + 2];
+	size_t		len;
+	FILE	   *file = fopen(name, "rb");
+
+	if (file == NULL)
+		cannot("could not open \"%s\": %s", name, strerror(errno));
+	len = fread(text, 1, sizeof(text) - 1, file);
+	if (ferror(file))
+		cannot("could not read \"%s\": %s", name, strerror(errno));
+	(void) fclose(file);
+	len = cc_note_restore(text, len);
+	status = cc_checkpoint_parse(c, text, len);
+	if (status != CC_OK)
+		cannot("\"%s\" is not a checkpoint: %s", name, cc_status_text(status));
+	if (!note_trusted(t, c))
+		cannot("the checkpoint in \"%s\" is not signed by a trusted key", name);
+	c->nsignatures = 0;
+	c->text.data = NULL;
+	c->text.len = 0;
+}

@@ -1,0 +1,85 @@
+/*
+ * verify.h
+ *	  What the sub-commands of pg_custody_verify share.
+ *
+ * There are two reporters and they are never mixed: what is wrong with the
+ * thing checked goes to standard output and is counted; cannot() says the
+ * work could not be done and exits.  A key or checkpoint of the caller's that
+ * cannot be used is of the second kind: it says nothing about the ledger.
+ */
+#ifndef VERIFY_H
+#define VERIFY_H
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "core/checkpoint.h"
+
+#ifndef PG_CUSTODY_VERSION
+#define PG_CUSTODY_VERSION "unknown"
+#endif
+
+#define EXIT_VERIFIED 0
+#define EXIT_FINDINGS 1
+#define EXIT_CANNOT 2
+
+/* Each is given its own name as argv[0]; returns the exit status. */
+extern int	ledger_main(int argc, char **argv);
+
+/* report.c */
+
+/* The work cannot be done: say so and exit. */
+extern void cannot(const char *format,...)
+			__attribute__((format(printf, 1, 2), noreturn));
+/* Exits when there is no memory; free() what it returns. */
+extern void *allocate(void *old, size_t count, size_t size);
+/* A name from the ledger must not be able to draw on the terminal. */
+extern void print_name(cc_slice s);
+extern void print_and_exit(const char *text);
+/* Exits if anything that was printed did not arrive. */
+extern void finish_output(void);
+
+/* input.c */
+
+/* A file read line by line. */
+typedef struct LineReader
+{
+	const char *name;
+	FILE	   *file;
+	char	   *buffer;
+	size_t		capacity;
+	size_t		start;			/* of the next line */
+	size_t		scanned;		/* known to hold no LF before here */
+	size_t		end;
+	uint64_t	number;			/* of the line last returned */
+} LineReader;
+
+/* "-" reads standard input. */
+extern void reader_open(LineReader *r, const char *name);
+extern void reader_close(LineReader *r);
+/* The next line without its LF, or NULL; valid until the next call. */
+extern char *reader_line(LineReader *r, size_t *len);
+
+/* keys.c */
+
+/* What the caller trusts. */
+typedef struct Trust
+{
+	cc_vkey    *keys;
+	size_t		nkeys;
+} Trust;
+
+extern void trust_key(Trust *t, const char *text, size_t len);
+/* One a line; empty lines and those that begin with # are passed over. */
+extern void trust_keys(Trust *t, const char *file);
+/* Exits if there is none. */
+extern void trust_needed(const Trust *t);
+extern void trust_free(Trust *t);
+extern bool note_trusted(const Trust *t, const cc_checkpoint *c);
+/*
+ * A checkpoint that the caller kept, whatever mail and editors made of its
+ * line ends; exits unless a trusted key signed it.  Its slices are empty.
+ */
+extern void load_checkpoint(const Trust *t, cc_checkpoint *c, const char *file);
+
+#endif							/* VERIFY_H */
