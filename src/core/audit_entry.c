@@ -9,16 +9,11 @@
 #include <string.h>
 
 #include "core/audit.h"
+#include "core/redacted.h"
 
 /* Room for a salter with its alignment; checked before use. */
 #define SALTER_MAX 512
 #define SALTER_ALIGN 16
-
-/* Commitments that did not open, as bits. */
-#define FAULT_KEY 1
-#define FAULT_ROW 2
-#define FAULT_OLD_KEY 4
-#define FAULT_OVERWRITTEN 8
 
 /* Entries */
 
@@ -139,18 +134,6 @@ cc_audit_entry(cc_audit *a, cc_entry *e, const void *committed, size_t len,
 
 /* Private parts */
 
-static bool
-key_opens(const uint8_t want[CC_DIGEST_SIZE], const cc_schema *s,
-		  const uint8_t *salt, const cc_value *values,
-		  const uint16_t *positions)
-{
-	uint8_t		got[CC_DIGEST_SIZE];
-
-	cc_key_commit(got, s->digest, salt, values, positions,
-				  cc_schema_key_count(s));
-	return cc_equal(got, want, CC_DIGEST_SIZE);
-}
-
 /* Faults of a whole private part, under a salter of its secret. */
 static int
 whole_faults(const cc_entry *e, const cc_schema *s, const cc_private *p,
@@ -162,20 +145,20 @@ whole_faults(const cc_entry *e, const cc_schema *s, const cc_private *p,
 	int			faults = 0;
 
 	cc_salter_salt(salter, CC_SALT_KEY, salt);
-	if (!key_opens(e->key, s, salt, p->values,
-				   has_row ? cc_schema_key_positions(s) : NULL))
-		faults |= FAULT_KEY;
+	if (!cc_key_opens(e->key, s, salt, p->values,
+					  has_row ? cc_schema_key_positions(s) : NULL))
+		faults |= CC_FAULT_KEY;
 	if (has_row)
 	{
 		cc_row_commit(row, s->digest, salter, p->values, p->nvalues);
 		if (!cc_equal(row, e->row, CC_DIGEST_SIZE))
-			faults |= FAULT_ROW;
+			faults |= CC_FAULT_ROW;
 	}
 	if (e->flags & CC_ENTRY_KEY_CHANGED)
 	{
 		cc_salter_salt(salter, CC_SALT_OLD_KEY, salt);
-		if (!key_opens(e->old_key, s, salt, p->old_key, NULL))
-			faults |= FAULT_OLD_KEY;
+		if (!cc_key_opens(e->old_key, s, salt, p->old_key, NULL))
+			faults |= CC_FAULT_OLD_KEY;
 	}
 	return faults;
 }
@@ -199,119 +182,19 @@ whole_check(int *faults, const cc_entry *e, const cc_schema *s,
 	return CC_OK;
 }
 
-/* True, with the salt, when the next item of a redacted part is open. */
-static bool
-item_open(cc_reader *r, cc_slice *salt)
-{
-	uint8_t		state = cc_read_u8(r);
-
-	if (state > 1)
-		cc_reader_fail(r, CC_E_VALUE);
-	if (state != 1)
-		return false;
-	*salt = cc_read_raw(r, CC_SALT_SIZE);
-	return r->status == CC_OK;
-}
-
-static bool
-redacted_key_opens(cc_reader *r, const uint8_t want[CC_DIGEST_SIZE],
-				   const cc_schema *s, cc_value *values)
-{
-	cc_slice	salt;
-	uint16_t	i;
-
-	if (!item_open(r, &salt))
-		return true;
-	for (i = 0; i < cc_schema_key_count(s); i++)
-		cc_read_value(r, &values[i]);
-	if (r->status != CC_OK)
-		return true;
-	return key_opens(want, s, salt.data, values, NULL);
-}
-
-static bool
-redacted_overwritten_opens(cc_reader *r, const uint8_t want[CC_DIGEST_SIZE])
-{
-	uint8_t		got[CC_DIGEST_SIZE];
-	cc_slice	salt;
-	cc_slice	digest;
-
-	if (!item_open(r, &salt))
-		return true;
-	digest = cc_read_raw(r, CC_DIGEST_SIZE);
-	if (r->status != CC_OK)
-		return true;
-	cc_overwritten_commitment(got, salt.data, digest.data);
-	return cc_equal(got, want, CC_DIGEST_SIZE);
-}
-
-static void
-redacted_column(cc_reader *r, uint8_t out[CC_DIGEST_SIZE], uint16_t position)
-{
-	cc_slice	item;
-	cc_value	value;
-
-	if (item_open(r, &item))
-	{
-		cc_read_value(r, &value);
-		if (r->status == CC_OK)
-			cc_column_commitment(out, item.data, position, &value);
-		return;
-	}
-	item = cc_read_raw(r, CC_DIGEST_SIZE);
-	if (r->status == CC_OK)
-		memcpy(out, item.data, CC_DIGEST_SIZE);
-}
-
-/* As cc_row_commitment, over commitments read or recomputed one by one. */
-static bool
-redacted_row_opens(cc_reader *r, const uint8_t want[CC_DIGEST_SIZE],
-				   const cc_schema *s)
-{
-	static const uint8_t prefix = 0x11;
-	uint8_t		commitment[CC_DIGEST_SIZE] = {0};
-	uint8_t		count[2];
-	cc_sha256	h;
-	uint16_t	i;
-
-	cc_store_u16(count, s->ncolumns);
-	cc_sha256_init(&h);
-	cc_sha256_update(&h, &prefix, 1);
-	cc_sha256_update(&h, s->digest, sizeof(s->digest));
-	cc_sha256_update(&h, count, sizeof(count));
-	for (i = 0; i < s->ncolumns && r->status == CC_OK; i++)
-	{
-		redacted_column(r, commitment, i);
-		cc_sha256_update(&h, commitment, sizeof(commitment));
-	}
-	cc_sha256_final(&h, commitment);
-	return r->status != CC_OK ||
-		cc_equal(commitment, want, CC_DIGEST_SIZE);
-}
-
 static cc_status
 redacted_check(int *faults, const cc_entry *e, const cc_schema *s,
 			   cc_private *p, const void *data, size_t len)
 {
-	cc_reader	r;
+	cc_redacted shown = {0};
+	cc_status	status;
 
-	if (cc_schema_key_count(s) > p->values_capacity)
-		return CC_E_SPACE;
-	cc_reader_init(&r, data, len);
-	(void) cc_read_u8(&r);
-	if (!redacted_key_opens(&r, e->key, s, p->values))
-		*faults |= FAULT_KEY;
-	if (cc_kind_has_overwritten(e->kind) &&
-		!redacted_overwritten_opens(&r, e->overwritten))
-		*faults |= FAULT_OVERWRITTEN;
-	if ((e->flags & CC_ENTRY_KEY_CHANGED) &&
-		!redacted_key_opens(&r, e->old_key, s, p->values))
-		*faults |= FAULT_OLD_KEY;
-	if (cc_kind_has_row(e->kind) &&
-		!redacted_row_opens(&r, e->row, s))
-		*faults |= FAULT_ROW;
+	shown.key = p->values;
+	shown.capacity = p->values_capacity;
+	status = cc_redacted_open(&shown, e, s, data, len);
+	*faults = shown.faults;
 	p->form = CC_PRIVATE_REDACTED;
-	return cc_reader_end(&r);
+	return status;
 }
 
 static void

@@ -101,3 +101,16 @@ cc_base64_decode(void *out, size_t out_cap, size_t *out_len,
 	*out_len = size;
 	return CC_OK;
 }
+
+cc_status
+cc_base64_decode_fixed(void *out, size_t size, cc_slice text)
+{
+	size_t		n;
+	cc_status	status;
+
+	if (text.len != CC_BASE64_SIZE(size))
+		return CC_E_FORM;
+	status = cc_base64_decode(out, size, &n, (const char *) text.data,
+							  text.len);
+	return status == CC_OK && n == size ? CC_OK : CC_E_FORM;
+}

@@ -134,6 +134,24 @@ cc_read_bytes(cc_reader *r)
 	return cc_read_raw(r, r->status == CC_OK ? (size_t) len : 0);
 }
 
+cc_slice
+cc_read_line(cc_reader *r)
+{
+	const uint8_t *end = NULL;
+	cc_slice	line = {NULL, 0};
+
+	if (r->status == CC_OK && r->pos < r->len)
+		end = memchr(r->data + r->pos, '\n', r->len - r->pos);
+	if (end == NULL)
+		cc_reader_fail(r, CC_E_TRUNCATED);
+	else
+	{
+		line = cc_read_raw(r, (size_t) (end - (r->data + r->pos)));
+		(void) cc_read_u8(r);
+	}
+	return line;
+}
+
 void
 cc_writer_init(cc_writer *w, void *data, size_t cap)
 {

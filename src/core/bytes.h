@@ -49,6 +49,8 @@ extern uint64_t cc_read_varint(cc_reader *r);
 extern cc_slice cc_read_raw(cc_reader *r, size_t len);
 /* varint length, then a view of that many bytes. */
 extern cc_slice cc_read_bytes(cc_reader *r);
+/* The next line of a text without its LF; fails if no LF follows. */
+extern cc_slice cc_read_line(cc_reader *r);
 /* Sticky status, or CC_E_TRAILING when input is left over. */
 extern cc_status cc_reader_end(const cc_reader *r) CC_CHECK_RESULT;
 /* Record a failure found by the caller; the first one stays. */
@@ -78,6 +80,9 @@ extern void cc_base64_encode(char *out, const void *data, size_t len);
 /* Canonical padded base64 only; *out_len is set on success. */
 extern cc_status cc_base64_decode(void *out, size_t out_cap, size_t *out_len,
 								  const char *text, size_t len) CC_CHECK_RESULT;
+/* The same for base64 of exactly size bytes. */
+extern cc_status cc_base64_decode_fixed(void *out, size_t size,
+										cc_slice text) CC_CHECK_RESULT;
 /* Decimal without sign or leading zero, at most 2^63 - 1. */
 extern cc_status cc_decimal_parse(uint64_t *out, const char *text, size_t len) CC_CHECK_RESULT;
 /* Writes at most CC_DECIMAL_MAX characters, no terminator; returns how many. */

@@ -90,32 +90,12 @@ cc_note_restore(char *note, size_t len)
 	return n;
 }
 
-/* The next line without its LF; fails if no LF follows. */
-static cc_slice
-read_line(cc_reader *r)
-{
-	const uint8_t *end = NULL;
-	cc_slice	line = {NULL, 0};
-
-	if (r->status == CC_OK && r->pos < r->len)
-		end = memchr(r->data + r->pos, '\n', r->len - r->pos);
-	if (end == NULL)
-		cc_reader_fail(r, CC_E_TRUNCATED);
-	else
-	{
-		line = cc_read_raw(r, (size_t) (end - (r->data + r->pos)));
-		(void) cc_read_u8(r);
-	}
-	return line;
-}
-
 static cc_status
 parse_text(cc_checkpoint *c, cc_reader *r)
 {
-	cc_slice	origin = read_line(r);
-	cc_slice	size = read_line(r);
-	cc_slice	root = read_line(r);
-	size_t		n;
+	cc_slice	origin = cc_read_line(r);
+	cc_slice	size = cc_read_line(r);
+	cc_slice	root = cc_read_line(r);
 	cc_status	status;
 
 	if (r->status != CC_OK)
@@ -126,11 +106,7 @@ parse_text(cc_checkpoint *c, cc_reader *r)
 	status = cc_decimal_parse(&c->size, (const char *) size.data, size.len);
 	if (status != CC_OK)
 		return status;
-	if (root.len != ROOT_DIGITS)
-		return CC_E_FORM;
-	status = cc_base64_decode(c->root, CC_DIGEST_SIZE, &n,
-							  (const char *) root.data, root.len);
-	return status == CC_OK && n == CC_DIGEST_SIZE ? CC_OK : CC_E_FORM;
+	return cc_base64_decode_fixed(c->root, CC_DIGEST_SIZE, root);
 }
 
 /* The base64 part of a signature line. */
@@ -189,11 +165,11 @@ cc_checkpoint_parse(cc_checkpoint *c, const char *note, size_t len)
 		return status;
 	c->text.data = r.data;
 	c->text.len = r.pos;
-	if (read_line(&r).len != 0)
+	if (cc_read_line(&r).len != 0)
 		return CC_E_FORM;
 	do
 	{
-		cc_slice	line = read_line(&r);
+		cc_slice	line = cc_read_line(&r);
 
 		if (r.status != CC_OK)
 			return r.status;

@@ -6,15 +6,8 @@
 #ifndef CC_ROWPROOF_H
 #define CC_ROWPROOF_H
 
-#include "core/encode.h"
+#include "core/redacted.h"
 #include "core/tlogproof.h"
-
-/* One column as the proof shows it. */
-typedef struct cc_proof_column
-{
-	bool		open;
-	cc_value	value;			/* when open */
-} cc_proof_column;
 
 /*
  * A parsed proof.  Slices point into the caller's text, which parsing
@@ -66,15 +59,6 @@ extern cc_status cc_row_proof_parse(cc_row_proof *p, char *text, size_t len) CC_
 extern cc_status cc_row_proof_check(cc_row_proof *p, const cc_vkey *keys, int nkeys,
 									cc_proof_step *step) CC_CHECK_RESULT;
 
-/*
- * Write the redacted private part (section 4.3) of an entry from its whole
- * private part: the key open, the overwritten and old key withheld, the
- * columns open where 'open' says so.  values: the entry's values, references
- * resolved; open: one flag for each column, NULL for a delete.
- */
-extern void cc_write_redacted(cc_writer *w, const cc_entry *e, const cc_schema *s,
-							  const cc_salter *salter, const cc_value *values,
-							  const bool *open);
 /*
  * Write the custody part, up to and with the empty line; the leaf proof is
  * appended by the caller.
