@@ -80,3 +80,29 @@ reader_line(LineReader *r, size_t *len)
 	r->number++;
 	return line;
 }
+
+size_t
+read_whole(const char *name, char **buffer, size_t *capacity)
+{
+	FILE	   *file = strcmp(name, "-") == 0 ? stdin : fopen(name, "rb");
+	size_t		len = 0;
+	size_t		n;
+
+	if (file == NULL)
+		cannot("could not open \"%s\": %s", name, strerror(errno));
+	do
+	{
+		if (*capacity - len < READ_SIZE / 16)
+		{
+			*capacity = *capacity * 2 + READ_SIZE / 8;
+			*buffer = allocate(*buffer, *capacity, 1);
+		}
+		n = fread(*buffer + len, 1, *capacity - len, file);
+		len += n;
+	} while (n > 0);
+	if (ferror(file))
+		cannot("could not read \"%s\": %s", name, strerror(errno));
+	if (file != stdin)
+		(void) fclose(file);
+	return len;
+}

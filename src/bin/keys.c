@@ -5,6 +5,7 @@
  * Nothing that is checked ever adds to it.
  */
 #include <errno.h>
+#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +37,29 @@ trust_keys(Trust *t, const char *file)
 			trust_key(t, line, len);
 	}
 	reader_close(&r);
+}
+
+void
+trust_option(Trust *t, int option, const char *usage)
+{
+	switch (option)
+	{
+		case 'k':
+			trust_key(t, optarg, strlen(optarg));
+			break;
+		case 'K':
+			trust_keys(t, optarg);
+			break;
+		case 'h':
+			print_and_exit(usage);
+			break;
+		case 'V':
+			print_and_exit("pg_custody_verify " PG_CUSTODY_VERSION "\n");
+			break;
+		default:
+			fputs("Try --help.\n", stderr);
+			exit(EXIT_CANNOT);
+	}
 }
 
 void

@@ -85,7 +85,9 @@ static const char usage_text[] =
 "  --version      print the version and exit\n"
 "\n"
 "Every key that signed a block must be among the trusted ones.\n"
-"Exit status: 0 verified, 1 findings, 2 could not check.\n";
+"Exit status: 0 verified, 1 findings, 2 could not check.\n"
+"\n"
+"Other commands, each with a --help: pg_custody_verify proof, consistency.\n";
 
 /* Reporting */
 
@@ -504,30 +506,12 @@ release(Verifier *v)
 static void
 take_option(Verifier *v, int option)
 {
-	switch (option)
-	{
-		case 'k':
-			trust_key(&v->trust, optarg, strlen(optarg));
-			break;
-		case 'K':
-			trust_keys(&v->trust, optarg);
-			break;
-		case 'a':
-			add_anchor(v, optarg);
-			break;
-		case 'q':
-			v->quiet = true;
-			break;
-		case 'h':
-			print_and_exit(usage_text);
-			break;
-		case 'V':
-			print_and_exit("pg_custody_verify " PG_CUSTODY_VERSION "\n");
-			break;
-		default:
-			fputs("Try --help.\n", stderr);
-			exit(EXIT_CANNOT);
-	}
+	if (option == 'a')
+		add_anchor(v, optarg);
+	else if (option == 'q')
+		v->quiet = true;
+	else
+		trust_option(&v->trust, option, usage_text);
 }
 
 static const char *

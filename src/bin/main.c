@@ -15,7 +15,9 @@ typedef struct Command
 } Command;
 
 static const Command commands[] = {
+	{"consistency", consistency_main},
 	{"ledger", ledger_main},
+	{"proof", proof_main},
 };
 
 int

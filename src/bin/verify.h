@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "core/checkpoint.h"
+#include "core/encode.h"
 
 #ifndef PG_CUSTODY_VERSION
 #define PG_CUSTODY_VERSION "unknown"
@@ -24,7 +25,9 @@
 #define EXIT_CANNOT 2
 
 /* Each is given its own name as argv[0]; returns the exit status. */
+extern int	consistency_main(int argc, char **argv);
 extern int	ledger_main(int argc, char **argv);
+extern int	proof_main(int argc, char **argv);
 
 /* report.c */
 
@@ -38,6 +41,25 @@ extern void print_name(cc_slice s);
 extern void print_and_exit(const char *text);
 /* Exits if anything that was printed did not arrive. */
 extern void finish_output(void);
+
+/* show.c: text that cannot draw on a terminal */
+
+/* Between double quotes, escaped; bytes that are not UTF-8 as \xHH. */
+extern void show_text(cc_slice s);
+/* An identifier: as it is if it is plain, else quoted. */
+extern void show_name(cc_slice s);
+/* The name of a file: as it is unless that is unsafe. */
+extern void show_file(cc_slice s);
+extern void show_value(const cc_value *v);
+/* JSON strings; one that is not UTF-8 is an object {"hex": ...}. */
+extern void show_json_text(cc_slice s);
+extern void show_json_value(const cc_value *v);
+/* A JSON object's member name; bytes that are not UTF-8 as \\xHH. */
+extern void show_json_name(cc_slice s);
+/* schema.table in one JSON string, each as SQL has it. */
+extern void show_json_table(cc_slice schema, cc_slice table);
+/* Microseconds since 1970-01-01 as ISO 8601 in UTC. */
+extern void show_time(int64_t micros);
 
 /* input.c */
 
@@ -60,6 +82,9 @@ extern void reader_close(LineReader *r);
 /* The next line without its LF, or NULL; valid until the next call. */
 extern char *reader_line(LineReader *r, size_t *len);
 
+/* A whole file into a buffer that grows and is used again; its length. */
+extern size_t read_whole(const char *name, char **buffer, size_t *capacity);
+
 /* keys.c */
 
 /* What the caller trusts. */
@@ -75,6 +100,11 @@ extern void trust_keys(Trust *t, const char *file);
 /* Exits if there is none. */
 extern void trust_needed(const Trust *t);
 extern void trust_free(Trust *t);
+/*
+ * --key 'k', --keys 'K', --help 'h' and --version 'V'; anything else ends the
+ * program.
+ */
+extern void trust_option(Trust *t, int option, const char *usage);
 extern bool note_trusted(const Trust *t, const cc_checkpoint *c);
 /*
  * A checkpoint that the caller kept, whatever mail and editors made of its

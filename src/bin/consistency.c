@@ -1,0 +1,112 @@
+/*
+ * consistency.c
+ *	  Did the log only grow since the checkpoint that the caller kept?
+ *
+ * A proof that cannot be judged (unreadable, of another old size, signed by
+ * nobody trusted) says nothing about the log and is not a finding.  The
+ * origins may differ: a restored ledger goes on under a new one.
+ */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/tlogproof.h"
+#include "verify.h"
+
+static const char usage_text[] =
+"Usage: pg_custody_verify consistency --key VKEY --old CHECKPOINT PROOF\n"
+"\n"
+"Checks that the log of the checkpoint in PROOF, an add-checkpoint request body\n"
+"('-' reads standard input), is the log of the checkpoint that you kept with\n"
+"nothing but leaves added at its end.\n"
+"\n"
+"  --key VKEY     trust this verifier key (name+id+key); may be repeated\n"
+"  --keys FILE    trust the verifier keys in FILE, one a line\n"
+"  --old FILE     the checkpoint that you kept\n"
+"  --help         print this and exit\n"
+"  --version      print the version and exit\n"
+"\n"
+"Exit status: 0 the log only grew, 1 it did not, 2 could not check.\n";
+
+typedef struct Growth
+{
+	Trust		trust;
+	const char *old_file;
+	const char *file;
+	cc_checkpoint old;
+	cc_checkpoint now;
+	cc_tlog_proof proof;
+} Growth;
+
+static void
+take_options(Growth *g, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"key", required_argument, NULL, 'k'},
+		{"keys", required_argument, NULL, 'K'},
+		{"old", required_argument, NULL, 'o'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{NULL, 0, NULL, 0}
+	};
+	int			option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
+	{
+		if (option == 'o')
+			g->old_file = optarg;
+		else
+			trust_option(&g->trust, option, usage_text);
+	}
+	if (optind != argc - 1)
+		cannot("name one proof; try --help");
+	if (g->old_file == NULL)
+		cannot("give the checkpoint that you kept with --old");
+	trust_needed(&g->trust);
+	g->file = argv[optind];
+}
+
+static void
+load_proof(Growth *g, const char *text, size_t len)
+{
+	cc_status	status;
+
+	if (len > 1 && text[len - 1] == '\n' && text[len - 2] == '\n')
+		len--;					/* psql ends what it prints with a LF */
+	status = cc_add_checkpoint_parse(&g->proof, text, len);
+	if (status == CC_OK)
+		status = cc_checkpoint_parse(&g->now, (const char *) g->proof.note.data, g->proof.note.len);
+	if (status != CC_OK)
+		cannot("\"%s\" is not a consistency proof: %s", g->file, cc_status_text(status));
+	if (!note_trusted(&g->trust, &g->now))
+		cannot("the checkpoint in \"%s\" is not signed by a trusted key", g->file);
+	if (g->proof.number != g->old.size)
+		cannot("\"%s\" begins at size %" PRIu64 ", the checkpoint that you kept is of size %" PRIu64,
+			   g->file, g->proof.number, g->old.size);
+}
+
+int
+consistency_main(int argc, char **argv)
+{
+	static Growth g;
+	char	   *text = NULL;
+	size_t		capacity = 0;
+	size_t		len;
+	cc_status	status;
+
+	take_options(&g, argc, argv);
+	load_checkpoint(&g.trust, &g.old, g.old_file);
+	len = read_whole(g.file, &text, &capacity);
+	load_proof(&g, text, len);
+	status = cc_add_checkpoint_check(&g.proof, &g.now, g.old.root);
+	if (status == CC_OK)
+		printf("consistent: %s of size %" PRIu64 " only grew, to size %" PRIu64 " of %s\n",
+			   g.old.origin, g.old.size, g.now.size, g.now.origin);
+	else
+		printf("NOT consistent: size %" PRIu64 " of %s is not shown to hold size %" PRIu64 " of %s: %s\n",
+			   g.now.size, g.now.origin, g.old.size, g.old.origin, cc_status_text(status));
+	finish_output();
+	free(text);
+	trust_free(&g.trust);
+	return status == CC_OK ? EXIT_VERIFIED : EXIT_FINDINGS;
+}

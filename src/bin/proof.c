@@ -1,0 +1,390 @@
+/*
+ * proof.c
+ *	  Verify proofs of rows and of leaves, one line each.
+ *
+ * Everything that judges is core.  A proof that breaks a rule of
+ * doc/format.md section 9 is invalid; a file that is no proof, or the proof
+ * of a leaf that was not given, is not checked.  Nothing of a proof is
+ * printed before all of it has been verified.
+ */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/rowproof.h"
+#include "verify.h"
+
+#define ROW_PROOF "custody-proof v1"
+#define LEAF_PROOF "c2sp.org/tlog-proof@v1"
+
+typedef struct Prover
+{
+	/* what the caller asks and trusts */
+	Trust		trust;
+	bool		json;
+	const char *list;
+	const char *leaf_file;
+	char	   *leaf;
+	size_t		leaf_len;
+	/* the proof at hand */
+	const char *name;
+	char	   *text;
+	size_t		capacity;
+	/* what came out */
+	uint64_t	proofs;
+	uint64_t	invalid;
+	uint64_t	unchecked;
+} Prover;
+
+static const char usage_text[] =
+"Usage: pg_custody_verify proof [OPTION]... PROOF...\n"
+"\n"
+"Verifies proofs of rows, or of a leaf ('-' reads standard input), against keys\n"
+"that you trust.  Prints a line for each.  Needs no server and no network.\n"
+"\n"
+"  --key VKEY     trust this verifier key (name+id+key); may be repeated\n"
+"  --keys FILE    trust the verifier keys in FILE, one a line\n"
+"  --list FILE    verify the proofs in the files that FILE names, one a line\n"
+"  --leaf FILE    the bytes that a leaf proof is of\n"
+"  --json         print a JSON object for each proof\n"
+"  --help         print this and exit\n"
+"  --version      print the version and exit\n"
+"\n"
+"Exit status: 0 all valid, 1 some invalid, 2 some could not be checked.\n";
+
+/* Scratch for one proof; a table has no more columns. */
+static uint16_t positions[CC_MAX_COLUMNS];
+static cc_column definitions[CC_MAX_COLUMNS];
+static cc_value key[CC_MAX_COLUMNS];
+static cc_proof_column columns[CC_MAX_COLUMNS];
+
+static cc_slice
+slice(const char *text)
+{
+	cc_slice	s;
+
+	s.data = (const uint8_t *) text;
+	s.len = strlen(text);
+	return s;
+}
+
+/* Printing */
+
+static void
+begin_line(const Prover *p, const char *verdict)
+{
+	if (p->json)
+	{
+		fputs("{\"file\": ", stdout);
+		show_json_text(slice(p->name));
+		printf(", \"valid\": %s", verdict);
+		return;
+	}
+	show_file(slice(p->name));
+	fputs(": ", stdout);
+}
+
+static void
+end_line(const Prover *p, const cc_checkpoint *c)
+{
+	if (p->json)
+		printf(", \"tree_size\": %" PRIu64 ", \"origin\": \"%s\", \"problem\": null}\n", c->size, c->origin);
+	else
+		printf(", tree size %" PRIu64 ", origin %s\n", c->size, c->origin);
+}
+
+static void
+print_problem(const Prover *p, const char *verdict, const char *what, const char *why)
+{
+	begin_line(p, verdict);
+	if (p->json)
+		fputs(", \"relation\": null, \"row_key\": null, \"operation\": null, \"changed_at\": null, \"values\": null, \"tree_size\": null, \"origin\": null, \"problem\": \"", stdout);
+	else
+		fputs(strcmp(verdict, "false") == 0 ? "INVALID, " : "not checked, ", stdout);
+	fputs(what, stdout);
+	if (why != NULL)
+		printf(": %s", why);
+	fputs(p->json ? "\"}\n" : "\n", stdout);
+}
+
+static void
+invalid(Prover *p, const char *what, const char *why)
+{
+	p->invalid++;
+	print_problem(p, "false", what, why);
+}
+
+static void
+unchecked(Prover *p, const char *what, const char *why)
+{
+	p->unchecked++;
+	print_problem(p, "null", what, why);
+}
+
+/* One named value; 'first' is cleared by the first. */
+static void
+print_value(const Prover *p, bool *first, cc_slice name, const cc_value *v)
+{
+	if (!*first)
+		fputs(", ", stdout);
+	*first = false;
+	if (p->json)
+	{
+		show_json_name(name);
+		fputs(": ", stdout);
+		show_json_value(v);
+	}
+	else
+	{
+		show_name(name);
+		fputs(" = ", stdout);
+		show_value(v);
+	}
+}
+
+static void
+print_key(const Prover *p, const cc_row_proof *proof)
+{
+	const uint16_t *at = cc_schema_key_positions(&proof->schema);
+	uint16_t	n = cc_schema_key_count(&proof->schema);
+	bool		first = true;
+	uint16_t	i;
+
+	for (i = 0; i < n; i++)
+		print_value(p, &first, proof->schema.columns[at == NULL ? i : at[i]].name, &proof->key[i]);
+}
+
+static void
+print_values(const Prover *p, const cc_row_proof *proof)
+{
+	bool		first = true;
+	uint16_t	i;
+
+	if (!cc_kind_has_row(proof->entry.kind))
+		return;
+	for (i = 0; i < proof->schema.ncolumns; i++)
+	{
+		if (!proof->columns[i].open)
+			continue;
+		if (first && !p->json)
+			fputs(": ", stdout);
+		print_value(p, &first, proof->schema.columns[i].name, &proof->columns[i].value);
+	}
+}
+
+static void
+print_row_json(const Prover *p, const cc_row_proof *proof)
+{
+	begin_line(p, "true");
+	fputs(", \"relation\": ", stdout);
+	show_json_table(proof->schema.schema, proof->schema.table);
+	fputs(", \"row_key\": {", stdout);
+	print_key(p, proof);
+	printf("}, \"operation\": \"%s\", \"changed_at\": \"", cc_kind_name(proof->entry.kind));
+	show_time(proof->record.commit_time);
+	fputs("\", \"values\": {", stdout);
+	print_values(p, proof);
+	(void) putchar('}');
+	end_line(p, &proof->checkpoint);
+}
+
+static void
+print_row(const Prover *p, const cc_row_proof *proof)
+{
+	begin_line(p, NULL);
+	fputs("valid, ", stdout);
+	show_name(proof->schema.schema);
+	(void) putchar('.');
+	show_name(proof->schema.table);
+	fputs(" (", stdout);
+	print_key(p, proof);
+	printf(") %s at ", cc_kind_name(proof->entry.kind));
+	show_time(proof->record.commit_time);
+	print_values(p, proof);
+	end_line(p, &proof->checkpoint);
+}
+
+static void
+print_leaf(const Prover *p, const cc_tlog_proof *proof, const cc_checkpoint *c)
+{
+	begin_line(p, "true");
+	if (p->json)
+		printf(", \"relation\": null, \"row_key\": null, \"operation\": null, \"changed_at\": null, \"values\": null, \"leaf_index\": %" PRIu64, proof->number);
+	else
+		printf("valid, leaf %" PRIu64, proof->number);
+	end_line(p, c);
+}
+
+/* Checking */
+
+static void
+check_row(Prover *p, size_t len)
+{
+	static cc_row_proof proof;
+	cc_proof_step step = CC_STEP_NONE;
+	cc_status	status;
+
+	memset(&proof, 0, sizeof(proof));
+	proof.schema.key_positions = positions;
+	proof.schema.key_capacity = CC_MAX_COLUMNS;
+	proof.schema.columns = definitions;
+	proof.schema.column_capacity = CC_MAX_COLUMNS;
+	proof.key = key;
+	proof.columns = columns;
+	proof.capacity = CC_MAX_COLUMNS;
+	status = cc_row_proof_parse(&proof, p->text, len);
+	if (status != CC_OK)
+	{
+		invalid(p, "not the one form of a row proof", cc_status_text(status));
+		return;
+	}
+	status = cc_row_proof_check(&proof, p->trust.keys, (int) p->trust.nkeys, &step);
+	if (status == CC_E_CRYPTO)
+		unchecked(p, cc_proof_step_text(step), cc_status_text(status));
+	else if (status != CC_OK)
+		invalid(p, cc_proof_step_text(step), cc_status_text(status));
+	else if (p->json)
+		print_row_json(p, &proof);
+	else
+		print_row(p, &proof);
+}
+
+static void
+check_leaf(Prover *p, size_t len)
+{
+	cc_tlog_proof proof;
+	cc_checkpoint c;
+	cc_status	status;
+	uint8_t		hash[CC_DIGEST_SIZE];
+
+	if (p->leaf_file == NULL)
+	{
+		unchecked(p, "give the leaf's bytes with --leaf", NULL);
+		return;
+	}
+	status = cc_tlog_proof_parse(&proof, p->text, len);
+	if (status == CC_OK)
+		status = cc_checkpoint_parse(&c, (const char *) proof.note.data, proof.note.len);
+	if (status != CC_OK)
+	{
+		invalid(p, "not the one form of a leaf proof", cc_status_text(status));
+		return;
+	}
+	cc_merkle_leaf(hash, p->leaf, p->leaf_len);
+	status = cc_tlog_proof_check(&proof, &c, hash);
+	if (status != CC_OK)
+		invalid(p, "the leaf is not in the log of the checkpoint", cc_status_text(status));
+	else if (!note_trusted(&p->trust, &c))
+		invalid(p, "the checkpoint is not signed by a trusted key", NULL);
+	else
+		print_leaf(p, &proof, &c);
+}
+
+/* Is this the first line, whatever ends it? */
+static bool
+begins_with(const char *text, size_t len, const char *line)
+{
+	size_t		n = strlen(line);
+
+	return len > n && memcmp(text, line, n) == 0 &&
+		(text[n] == '\n' || text[n] == '\r');
+}
+
+static void
+check_file(Prover *p, const char *name)
+{
+	size_t		len = read_whole(name, &p->text, &p->capacity);
+	bool		row = begins_with(p->text, len, ROW_PROOF);
+
+	p->name = name;
+	p->proofs++;
+	if (!row && !begins_with(p->text, len, LEAF_PROOF))
+	{
+		unchecked(p, "not a proof of version 1", NULL);
+		return;
+	}
+	if (memchr(p->text, '\r', len) != NULL)
+	{
+		invalid(p, "it has carriage returns, which no proof is made with", NULL);
+		return;
+	}
+	if (len > 1 && p->text[len - 1] == '\n' && p->text[len - 2] == '\n')
+		len--;					/* psql ends what it prints with a LF */
+	if (row)
+		check_row(p, len);
+	else
+		check_leaf(p, len);
+}
+
+static void
+check_list(Prover *p)
+{
+	LineReader	r;
+	char	   *line;
+	size_t		len;
+
+	reader_open(&r, p->list);
+	while ((line = reader_line(&r, &len)) != NULL)
+	{
+		line[len] = '\0';		/* where its LF was */
+		if (len > 0)
+			check_file(p, line);
+	}
+	reader_close(&r);
+}
+
+/* Options */
+
+static void
+take_options(Prover *p, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"key", required_argument, NULL, 'k'},
+		{"keys", required_argument, NULL, 'K'},
+		{"list", required_argument, NULL, 'l'},
+		{"leaf", required_argument, NULL, 'f'},
+		{"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{NULL, 0, NULL, 0}
+	};
+	int			option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
+	{
+		if (option == 'l')
+			p->list = optarg;
+		else if (option == 'f')
+			p->leaf_file = optarg;
+		else if (option == 'j')
+			p->json = true;
+		else
+			trust_option(&p->trust, option, usage_text);
+	}
+	if (optind == argc && p->list == NULL)
+		cannot("name at least one proof; try --help");
+	trust_needed(&p->trust);
+}
+
+int
+proof_main(int argc, char **argv)
+{
+	static Prover p;
+	size_t		capacity = 0;
+	int			i;
+
+	take_options(&p, argc, argv);
+	if (p.leaf_file != NULL)
+		p.leaf_len = read_whole(p.leaf_file, &p.leaf, &capacity);
+	for (i = optind; i < argc; i++)
+		check_file(&p, argv[i]);
+	if (p.list != NULL)
+		check_list(&p);
+	if (p.proofs == 0)
+		cannot("\"%s\" names no proof", p.list);
+	finish_output();
+	free(p.text);
+	free(p.leaf);
+	trust_free(&p.trust);
+	return p.unchecked > 0 ? EXIT_CANNOT : p.invalid > 0 ? EXIT_FINDINGS : EXIT_VERIFIED;
+}
