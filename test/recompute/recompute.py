@@ -1,17 +1,22 @@
 #!/usr/bin/env python3
-"""Recompute a ledger bundle from doc/format.md alone.
+"""Recompute a ledger bundle, or check a proof, from doc/format.md alone.
 
 Shares no code with src/core.  Python's standard library only: AES-128,
 Ed25519 and ECDSA P-256 are written out below, slow and plain.
 
     recompute.py LEDGER VERIFIER_KEY...      recompute a ledger bundle
     recompute.py --vectors [FILE]            recompute the pinned vectors
+    recompute.py --proof FILE VERIFIER_KEY...
+                                             check the proof of a row
+    recompute.py --leaf-proof FILE LEAF VERIFIER_KEY...
+                                             check the proof of the bytes in LEAF
 
 Exit status: 0 all agree, 1 differences, 2 could not recompute.
 """
 
 import base64
 import binascii
+import datetime
 import hashlib
 import json
 import os
@@ -336,6 +341,7 @@ class Value:
 
     def __init__(self, length, data=None, digest=None):
         self.length = length
+        self.data = data
         self.reference = digest is not None
         if length is None:
             self.image = b'\0'
@@ -492,6 +498,8 @@ class Private:
 
     def __init__(self, entry, schema, data):
         self.key = self.row = self.old_key = self.overwritten = None
+        self.key_values = None
+        self.opened = {}
         r = Reader(data)
         self.form = r.uint(1)
         if self.form == 1:
@@ -528,25 +536,28 @@ class Private:
     def redacted_key(self, r, schema):
         salt = self.item_salt(r)
         if salt is None:
-            return None
-        return key_commitment(
-            schema.digest, salt, [Value.read(r) for _ in schema.keys])
+            return None, None
+        values = [Value.read(r) for _ in schema.keys]
+        return key_commitment(schema.digest, salt, values), values
+
+    def redacted_column(self, r, p):
+        salt = self.item_salt(r)
+        if salt is None:
+            return r.raw(32)
+        self.opened[p] = Value.read(r)
+        return column_commitment(salt, p, self.opened[p])
 
     def redacted(self, r, entry, schema):
-        self.key = self.redacted_key(r, schema)
+        self.key, self.key_values = self.redacted_key(r, schema)
         if entry.overwritten is not None:
             salt = self.item_salt(r)
             if salt is not None:
                 self.overwritten = overwritten_commitment(salt, r.raw(32))
         if entry.key_changed:
-            self.old_key = self.redacted_key(r, schema)
+            self.old_key, _ = self.redacted_key(r, schema)
         if entry.row is not None:
-            commitments = []
-            for p in range(schema.n):
-                salt = self.item_salt(r)
-                commitments.append(
-                    r.raw(32) if salt is None else
-                    column_commitment(salt, p, Value.read(r)))
+            commitments = [self.redacted_column(r, p)
+                           for p in range(schema.n)]
             self.row = row_commitment(schema.digest, commitments)
 
 
@@ -858,6 +869,223 @@ def main_ledger(name, keys):
         return summary(recompute(iter(f), trusted))
 
 
+# Section 9: proofs
+
+class Wrong(Exception):
+    """A rule of section 9 that does not hold."""
+
+
+LIMIT = 1 << 63
+
+
+def decimal(text):
+    if not re.fullmatch('0|[1-9][0-9]{0,18}', text) or int(text) >= LIMIT:
+        raise Unreadable('number')
+    return int(text)
+
+
+def digest(text):
+    data = b64(text)
+    if len(data) != 32:
+        raise Unreadable('length of a hash')
+    return data
+
+
+def path_root(leaf, index, size, path):
+    """RFC 9162 section 2.1.3.2."""
+    if index >= size:
+        raise Wrong('the index is not in the tree')
+    fn, sn, r = index, size - 1, leaf_hash(leaf)
+    for p in path:
+        if sn == 0:
+            raise Wrong('the path is too long')
+        if fn & 1 or fn == sn:
+            r = H(b'\1' + p + r)
+            while fn and not fn & 1:
+                fn >>= 1
+                sn >>= 1
+        else:
+            r = H(b'\1' + r + p)
+        fn >>= 1
+        sn >>= 1
+    if sn != 0:
+        raise Wrong('the path is too short')
+    return r
+
+
+class LeafProof:
+    """Section 9.1."""
+
+    def __init__(self, text):
+        head, note = self.parts(text, '\n\n')
+        lines = head.split('\n')
+        if lines.pop(0) != 'c2sp.org/tlog-proof@v1':
+            raise Unreadable('not a leaf proof of version 1')
+        if lines and lines[0].startswith('extra '):
+            b64(lines.pop(0)[6:])
+        if not lines or not lines[0].startswith('index '):
+            raise Unreadable('index line')
+        self.index = decimal(lines.pop(0)[6:])
+        self.path = [digest(line) for line in lines]
+        self.note = Note(note.encode())
+
+    @staticmethod
+    def parts(text, separator):
+        head, found, rest = text.partition(separator)
+        if not found:
+            raise Unreadable('ends too early')
+        return head, rest
+
+    def check(self, leaf, trusted):
+        """Rules 4 and 5."""
+        note = self.note
+        if path_root(leaf, self.index, note.size, self.path) != note.root:
+            raise Wrong('the leaf is not in the log of the checkpoint')
+        if not any(note.signed_by(k) for k in trusted
+                   if k.name == note.origin):
+            raise Wrong('no trusted key signed the checkpoint')
+
+
+class RowProof:
+    """Section 9.2."""
+
+    def __init__(self, text):
+        head, rest = LeafProof.parts(text, '\n\n')
+        self.lines = head.split('\n')
+        if self.lines.pop(0) != 'custody-proof v1':
+            raise Unreadable('not a row proof of version 1')
+        entry, = self.words('entry', 1)
+        private, = self.words('private', 1)
+        number, count, path = self.words('path', 3)
+        record, = self.words('record', 1)
+        schema, = self.words('schema', 1)
+        if self.lines:
+            raise Unreadable('a line too many')
+        self.leaf = LeafProof(rest)
+        self.committed, self.record_bytes = b64(entry), b64(record)
+        self.number, self.count = decimal(number), decimal(count)
+        path = b'' if path == '-' else b64(path) or b'?'
+        if len(path) % 32 != 0:
+            raise Unreadable('length of the path')
+        self.path = [path[i:i + 32] for i in range(0, len(path), 32)]
+        self.schema = Schema(b64(schema))
+        self.record = Record(self.record_bytes)
+        self.entry = Entry(self.committed)
+        if self.entry.kind not in ROW_LEVEL:
+            raise Unreadable('not the entry of a row')
+        self.private = Private(self.entry, self.schema, b64(private))
+        if self.private.form != 2:
+            raise Unreadable('form of the private part')
+
+    def words(self, name, n):
+        words = self.lines.pop(0).split(' ') if self.lines else ['']
+        if words[0] != name or len(words) != n + 1:
+            raise Unreadable('%s line' % name)
+        return words[1:]
+
+    def check(self, trusted):
+        self.check_values()
+        record = self.record
+        if self.count != record.entry_count or path_root(
+                self.committed, self.number, self.count,
+                self.path) != record.root:
+            raise Wrong('the entry is not in the transaction')
+        self.leaf.check(self.record_bytes, trusted)
+
+    def check_values(self):
+        """Rule 2."""
+        e, p = self.entry, self.private
+        if p.key is None:
+            raise Wrong('the key is withheld')
+        for name in ('key', 'row', 'old_key', 'overwritten'):
+            got, want = getattr(p, name), getattr(e, name)
+            if got is not None and got != want:
+                raise Wrong('the %s commitment differs' % name)
+        for position, value in zip(self.schema.keys, p.key_values):
+            column = p.opened.get(position)
+            if column is not None and column.image != value.image:
+                raise Wrong('a key column differs from the key')
+
+    def named(self, position, value):
+        return '%s = %s' % (
+            shown(self.schema.columns[position][0]),
+            'NULL' if value.length is None else
+            '%d bytes of an earlier entry' % value.length
+            if value.data is None else shown(value.data))
+
+    def show(self):
+        s, p, note = self.schema, self.private, self.leaf.note
+        print('table %s.%s' % (shown(s.names[0]), shown(s.names[1])))
+        for position, value in zip(s.keys, p.key_values):
+            print('key ' + self.named(position, value))
+        print('operation %s' % self.entry.kind)
+        print('changed at %s' % moment(self.record.fields[6]))
+        for position, value in sorted(p.opened.items()):
+            print('value ' + self.named(position, value))
+        print('tree size %d, origin %s' % (note.size, note.origin))
+
+
+def shown(data):
+    """Bytes for a terminal, as a JSON string; other bytes as U+FFFD."""
+    return json.dumps(data.decode('utf-8', 'replace'))
+
+
+def moment(data):
+    """A time of section 1."""
+    seconds, micro = divmod(int.from_bytes(data, 'big', signed=True), 1000000)
+    try:
+        return '%s.%06d UTC' % (
+            (datetime.datetime(1970, 1, 1) +
+             datetime.timedelta(seconds=seconds)).isoformat(' '), micro)
+    except OverflowError:
+        return '%d s after 1970' % seconds
+
+
+def proof_text(name, header):
+    """A text of section 9; psql writes one line feed after it."""
+    with open(name, 'rb') as f:
+        data = f.read()
+    if not data.startswith((header + b'\n', header + b'\r')):
+        raise Unreadable('"%s" is not a proof' % name)
+    if data.endswith(b'\n\n'):
+        data = data[:-1]
+    return data
+
+
+def judge(check):
+    try:
+        check()
+    except (Wrong, Unreadable, UnicodeDecodeError) as e:
+        print('not valid: %s' % e)
+        return 1
+    return 0
+
+
+def main_proof(name, keys):
+    data = proof_text(name, b'custody-proof v1')
+    trusted = [Key(k) for k in keys]
+
+    def check():
+        proof = RowProof(data.decode())
+        proof.check(trusted)
+        proof.show()
+    return judge(check)
+
+
+def main_leaf_proof(name, leaf, keys):
+    data = proof_text(name, b'c2sp.org/tlog-proof@v1')
+    trusted = [Key(k) for k in keys]
+    with open(leaf, 'rb') as f:
+        leaf = f.read()
+
+    def check():
+        proof = LeafProof(data.decode())
+        proof.check(leaf, trusted)
+        print('leaf %d, tree size %d, origin %s' % (
+            proof.index, proof.note.size, proof.note.origin))
+    return judge(check)
+
+
 # The pinned vectors and the worked example
 
 class Vectors:
@@ -959,6 +1187,10 @@ def main(args):
     try:
         if args and args[0] == '--vectors' and len(args) <= 2:
             return main_vectors(args[1] if len(args) > 1 else VECTORS)
+        if len(args) >= 3 and args[0] == '--proof':
+            return main_proof(args[1], args[2:])
+        if len(args) >= 4 and args[0] == '--leaf-proof':
+            return main_leaf_proof(args[1], args[2], args[3:])
         if len(args) >= 2 and not args[0].startswith('--'):
             return main_ledger(args[0], args[1:])
         sys.stderr.write(__doc__)
