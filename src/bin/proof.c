@@ -85,12 +85,12 @@ begin_line(const Prover *p, const char *verdict)
 }
 
 static void
-end_line(const Prover *p, const cc_checkpoint *c)
+end_line(const Prover *p, uint64_t leaf, const cc_checkpoint *c)
 {
 	if (p->json)
-		printf(", \"tree_size\": %" PRIu64 ", \"origin\": \"%s\", \"problem\": null}\n", c->size, c->origin);
+		printf(", \"leaf_index\": %" PRIu64 ", \"tree_size\": %" PRIu64 ", \"origin\": \"%s\", \"problem\": null}\n", leaf, c->size, c->origin);
 	else
-		printf(", tree size %" PRIu64 ", origin %s\n", c->size, c->origin);
+		printf(", leaf %" PRIu64 ", tree size %" PRIu64 ", origin %s\n", leaf, c->size, c->origin);
 }
 
 static void
@@ -98,7 +98,7 @@ print_problem(const Prover *p, const char *verdict, const char *what, const char
 {
 	begin_line(p, verdict);
 	if (p->json)
-		fputs(", \"relation\": null, \"row_key\": null, \"operation\": null, \"changed_at\": null, \"values\": null, \"tree_size\": null, \"origin\": null, \"problem\": \"", stdout);
+		fputs(", \"relation\": null, \"row_key\": null, \"operation\": null, \"changed_at\": null, \"values\": null, \"leaf_index\": null, \"tree_size\": null, \"origin\": null, \"problem\": \"", stdout);
 	else
 		fputs(strcmp(verdict, "false") == 0 ? "INVALID, " : "not checked, ", stdout);
 	fputs(what, stdout);
@@ -185,7 +185,7 @@ print_row_json(const Prover *p, const cc_row_proof *proof)
 	fputs("\", \"values\": {", stdout);
 	print_values(p, proof);
 	(void) putchar('}');
-	end_line(p, &proof->checkpoint);
+	end_line(p, proof->leaf.number, &proof->checkpoint);
 }
 
 static void
@@ -201,7 +201,7 @@ print_row(const Prover *p, const cc_row_proof *proof)
 	printf(") %s at ", cc_kind_name(proof->entry.kind));
 	show_time(proof->record.commit_time);
 	print_values(p, proof);
-	end_line(p, &proof->checkpoint);
+	end_line(p, proof->leaf.number, &proof->checkpoint);
 }
 
 static void
@@ -209,10 +209,10 @@ print_leaf(const Prover *p, const cc_tlog_proof *proof, const cc_checkpoint *c)
 {
 	begin_line(p, "true");
 	if (p->json)
-		printf(", \"relation\": null, \"row_key\": null, \"operation\": null, \"changed_at\": null, \"values\": null, \"leaf_index\": %" PRIu64, proof->number);
+		fputs(", \"relation\": null, \"row_key\": null, \"operation\": null, \"changed_at\": null, \"values\": null", stdout);
 	else
-		printf("valid, leaf %" PRIu64, proof->number);
-	end_line(p, c);
+		fputs("valid", stdout);
+	end_line(p, proof->number, c);
 }
 
 /* Checking */

@@ -69,17 +69,17 @@ is($again, slurp("$top/test/vectors/proofs-v1.json"), 'the pinned proofs can be 
 # Valid ones, by the program and by the recomputation.
 my %line = (
 	insert => q{public.patient (id = "42") insert at 2026-01-01T00:00:01.001500Z: }
-	  . q{name = "Ana", born = NULL, tree size 6, origin hospital.example/custody},
+	  . q{name = "Ana", born = NULL, leaf 1, tree size 6, origin hospital.example/custody},
 	baseline => q{public.patient (id = "43") baseline at 2026-01-01T00:00:02.001500Z, }
-	  . q{tree size 6, origin hospital.example/custody},
+	  . q{leaf 3, tree size 6, origin hospital.example/custody},
 	update => q{public.patient (id = "42") update at 2026-01-01T00:00:02.001500Z: }
 	  . q{id = "42", name = "Ana", born = "1980-02-03", note = "} . 'x' x 1999
-	  . q{", tree size 6, origin hospital.example/custody},
+	  . q{", leaf 3, tree size 6, origin hospital.example/custody},
 	key_changed => q{public.patient (id = "44") update at 2026-01-01T00:00:03.001500Z: }
 	  . q{id = "44", note = "} . 'x' x 1999
-	  . q{", tree size 14, origin hospital.example/custody/2},
+	  . q{", leaf 4, tree size 14, origin hospital.example/custody/2},
 	delete => q{public.patient (id = "43") delete at 2026-01-01T00:00:04.001500Z, }
-	  . q{tree size 14, origin hospital.example/custody/2});
+	  . q{leaf 5, tree size 14, origin hospital.example/custody/2});
 
 foreach my $name (sort keys %proof)
 {
@@ -98,12 +98,12 @@ is_deeply($json,
 		file => $file{insert}, valid => JSON::PP::true, relation => 'public.patient',
 		row_key => { id => '42' }, operation => 'insert',
 		changed_at => '2026-01-01T00:00:01.001500Z', values => { name => 'Ana', born => undef },
-		tree_size => 6, origin => 'hospital.example/custody', problem => undef
+		leaf_index => 1, tree_size => 6, origin => 'hospital.example/custody', problem => undef
 	},
 	'JSON of a valid proof');
 $json = decode_json((run("'$program'", 'proof --json --key', $keys[1], $file{insert}))[1]);
-is_deeply([ @$json{qw(valid relation row_key operation changed_at values tree_size origin)} ],
-	[ JSON::PP::false, (undef) x 7 ], 'JSON of an invalid proof shows nothing of it');
+is_deeply([ @$json{qw(valid relation row_key operation changed_at values leaf_index tree_size origin)} ],
+	[ JSON::PP::false, (undef) x 8 ], 'JSON of an invalid proof shows nothing of it');
 like($json->{problem}, qr/trusted key/, 'JSON of an invalid proof says why');
 
 # Many at once, and how the program is called.
