@@ -59,6 +59,19 @@ COMMENT ON COLUMN custody.log_chunk.lookup IS 'lookup numbers of row keys and su
 COMMENT ON COLUMN custody.log_chunk.entries IS 'committed parts, each with its length before it';
 COMMENT ON COLUMN custody.log_chunk.private IS 'private parts, each with its length before it; the only erasable bytes';
 
+CREATE TABLE custody.log_subtree (
+	txn_no bigint NOT NULL,
+	tile_index bigint NOT NULL,
+	hashes bytea NOT NULL,
+	CONSTRAINT log_subtree_pkey PRIMARY KEY (txn_no, tile_index)
+);
+ALTER TABLE custody.log_subtree ALTER COLUMN hashes SET STORAGE EXTERNAL;
+REVOKE ALL ON TABLE custody.log_subtree FROM PUBLIC;
+COMMENT ON TABLE custody.log_subtree IS 'roots over 256 entries each of large transactions, so that a proof need not hash them all; can be computed again';
+COMMENT ON COLUMN custody.log_subtree.txn_no IS 'transaction number';
+COMMENT ON COLUMN custody.log_subtree.tile_index IS 'which 65536 entries, from 0';
+COMMENT ON COLUMN custody.log_subtree.hashes IS 'up to 256 hashes of 32 bytes';
+
 CREATE TABLE custody.log_leaf (
 	leaf_index bigint NOT NULL,
 	txn_no bigint,
@@ -191,6 +204,7 @@ SELECT pg_catalog.pg_extension_config_dump('custody.relation_number', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.version_number', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.log_transaction', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.log_chunk', '');
+SELECT pg_catalog.pg_extension_config_dump('custody.log_subtree', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.log_leaf', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.log_block', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.log_tile', '');
@@ -349,6 +363,36 @@ AS 'MODULE_PATHNAME', 'custody_sql_subject_history'
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION custody.subject_history(text) FROM PUBLIC;
 COMMENT ON FUNCTION custody.subject_history(text) IS 'everything recorded about one person, over all tables protected with a subject column';
+
+-- Proofs
+
+CREATE FUNCTION custody.prove_row(relation regclass, key jsonb, columns name[] DEFAULT NULL, at timestamptz DEFAULT NULL)
+RETURNS text
+AS 'MODULE_PATHNAME', 'custody_sql_prove_row'
+LANGUAGE C STABLE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.prove_row(regclass, jsonb, name[], timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION custody.prove_row(regclass, jsonb, name[], timestamptz) IS 'proof of the version of a row in force at a time (NULL = the latest), showing the named columns (NULL = all), doc/format.md section 9.2';
+
+CREATE FUNCTION custody.verify_proof(bundle text, verifier_keys text[])
+RETURNS TABLE (valid boolean, relation text, row_key jsonb, operation text, changed_at timestamptz, "values" jsonb, tree_size bigint, problem text)
+AS 'MODULE_PATHNAME', 'custody_sql_verify_proof'
+LANGUAGE C STABLE PARALLEL SAFE;
+REVOKE ALL ON FUNCTION custody.verify_proof(text, text[]) FROM PUBLIC;
+COMMENT ON FUNCTION custody.verify_proof(text, text[]) IS 'check a proof made by prove_row, of this or any other ledger, against keys the caller trusts; reads no table';
+
+CREATE FUNCTION custody.tlog_proof(leaf_index bigint, tree_size bigint DEFAULT NULL)
+RETURNS text
+AS 'MODULE_PATHNAME', 'custody_sql_tlog_proof'
+LANGUAGE C STABLE PARALLEL SAFE;
+REVOKE ALL ON FUNCTION custody.tlog_proof(bigint, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION custody.tlog_proof(bigint, bigint) IS 'proof that a leaf is in the log of a checkpoint (NULL = the latest), as c2sp.org/tlog-proof@v1';
+
+CREATE FUNCTION custody.prove_consistency(old_size bigint, new_size bigint DEFAULT NULL)
+RETURNS text
+AS 'MODULE_PATHNAME', 'custody_sql_prove_consistency'
+LANGUAGE C STABLE PARALLEL SAFE;
+REVOKE ALL ON FUNCTION custody.prove_consistency(bigint, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION custody.prove_consistency(bigint, bigint) IS 'proof that the log only grew from one checkpoint to another (NULL = the latest), as C2SP add-checkpoint body; old size 0 for a witness that has seen nothing';
 
 CREATE FUNCTION custody.coverage()
 RETURNS TABLE (relation regclass, protected boolean, capture_enabled boolean, rows bigint, entries bigint, subject name, note text)

@@ -35,6 +35,9 @@
 
 #define MAX_LOOKUPS 3
 
+/* Roots of subtrees are stored for transactions with as many entries. */
+#define SUBTREE_ENTRIES 4096
+
 /* One buffered entry, its bytes behind it: committed, then private part. */
 typedef struct BufferedEntry
 {
@@ -63,6 +66,10 @@ static Level *innermost = NULL;
 static int64 transaction_number = 0;	/* 0 = not drawn */
 static uint64 entry_count = 0;
 static cc_frontier tree;
+
+/* Roots over 256 entries each, entry_count / 256 of them. */
+static uint8 *subtrees = NULL;
+static uint64 subtree_capacity = 0;
 
 /* Bytes an entry takes in a chunk. */
 static Size
@@ -237,6 +244,54 @@ store_level(Level *level, bool everything)
 	}
 }
 
+/* Before the last of 256 entries joins the tree: note the root over them. */
+static void
+note_subtree(const uint8 hash[CC_DIGEST_SIZE])
+{
+	uint64		n = tree.size / CC_TILE_WIDTH;
+	int			nnodes = cc_frontier_count(&tree);
+	uint8	   *root;
+
+	if (subtrees == NULL)
+	{
+		subtree_capacity = CC_TILE_WIDTH;
+		subtrees = MemoryContextAlloc(append_context, subtree_capacity * CC_DIGEST_SIZE);
+	}
+	else if (n >= subtree_capacity)
+	{
+		subtrees = repalloc_huge(subtrees, 2 * subtree_capacity * CC_DIGEST_SIZE);
+		subtree_capacity *= 2;
+	}
+	root = subtrees + n * CC_DIGEST_SIZE;
+	memcpy(root, hash, CC_DIGEST_SIZE);
+	for (int i = 1; i <= CC_TILE_HEIGHT; i++)
+		cc_merkle_node(root, tree.nodes[nnodes - i], root);
+}
+
+static void
+store_subtrees(void)
+{
+	uint64		n = entry_count / CC_TILE_WIDTH;
+
+	if (entry_count < SUBTREE_ENTRIES)
+		return;
+	for (uint64 first = 0; first < n; first += CC_TILE_WIDTH)
+	{
+		Size		len = Min(n - first, CC_TILE_WIDTH) * CC_DIGEST_SIZE;
+		bytea	   *hashes = allocate_bytea(len);
+		Datum		values[Anum_subtree_hashes];
+		bool		nulls[Anum_subtree_hashes] = {0};
+
+		memcpy(VARDATA(hashes), subtrees + first * CC_DIGEST_SIZE, len);
+		values[Anum_subtree_txn_no - 1] =
+			Int64GetDatum(custody_append_transaction_number());
+		values[Anum_subtree_tile_index - 1] = Int64GetDatum((int64) (first / CC_TILE_WIDTH));
+		values[Anum_subtree_hashes - 1] = PointerGetDatum(hashes);
+		custody_catalog_insert(CUSTODY_LOG_SUBTREE, values, nulls);
+		pfree(hashes);
+	}
+}
+
 void
 custody_append_entry(const void *committed, size_t committed_len,
 					 const void *private_part, size_t private_len,
@@ -269,6 +324,8 @@ custody_append_entry(const void *committed, size_t committed_len,
 	if (private_len > 0)
 		memcpy(e->bytes + committed_len, private_part, private_len);
 	cc_merkle_leaf(hash, committed, committed_len);
+	if (tree.size % CC_TILE_WIDTH == CC_TILE_WIDTH - 1)
+		note_subtree(hash);
 	cc_frontier_append(&tree, hash);
 	push_entry(level, e);
 	if (level->bytes > LEVEL_BYTES)
@@ -325,6 +382,7 @@ custody_append_flush(void)
 		return;
 	Assert(innermost->outer == NULL && innermost->nest_level == 1);
 	store_level(innermost, true);
+	store_subtrees();
 }
 
 void
@@ -387,4 +445,6 @@ custody_append_reset(void)
 	innermost = NULL;
 	transaction_number = 0;
 	entry_count = 0;
+	subtrees = NULL;
+	subtree_capacity = 0;
 }

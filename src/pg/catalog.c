@@ -34,6 +34,7 @@
 static const char *const rel_names[CUSTODY_NUM_RELS] = {
 	[CUSTODY_LOG_TRANSACTION] = "log_transaction",
 	[CUSTODY_LOG_CHUNK] = "log_chunk",
+	[CUSTODY_LOG_SUBTREE] = "log_subtree",
 	[CUSTODY_LOG_LEAF] = "log_leaf",
 	[CUSTODY_LOG_BLOCK] = "log_block",
 	[CUSTODY_LOG_TILE] = "log_tile",
@@ -58,6 +59,7 @@ static const char *const index_names[CUSTODY_NUM_INDEXES] = {
 	[CUSTODY_TRANSACTION_XACT_ID] = "log_transaction_xact_id_idx",
 	[CUSTODY_CHUNK_PKEY] = "log_chunk_pkey",
 	[CUSTODY_CHUNK_LOOKUP] = "log_chunk_lookup_idx",
+	[CUSTODY_SUBTREE_PKEY] = "log_subtree_pkey",
 	[CUSTODY_LEAF_PKEY] = "log_leaf_pkey",
 	[CUSTODY_LEAF_TXN_NO] = "log_leaf_txn_no_key",
 	[CUSTODY_BLOCK_PKEY] = "log_block_pkey",

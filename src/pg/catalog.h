@@ -19,6 +19,7 @@ typedef enum CustodyRel
 {
 	CUSTODY_LOG_TRANSACTION,
 	CUSTODY_LOG_CHUNK,
+	CUSTODY_LOG_SUBTREE,
 	CUSTODY_LOG_LEAF,
 	CUSTODY_LOG_BLOCK,
 	CUSTODY_LOG_TILE,
@@ -50,6 +51,7 @@ typedef enum CustodyIndex
 	CUSTODY_TRANSACTION_XACT_ID,
 	CUSTODY_CHUNK_PKEY,			/* txn_no, first_entry */
 	CUSTODY_CHUNK_LOOKUP,		/* GIN: bitmap scans only */
+	CUSTODY_SUBTREE_PKEY,		/* txn_no, tile_index */
 	CUSTODY_LEAF_PKEY,
 	CUSTODY_LEAF_TXN_NO,
 	CUSTODY_BLOCK_PKEY,
@@ -76,6 +78,9 @@ typedef enum CustodyIndex
 #define Anum_chunk_lookup 3
 #define Anum_chunk_entries 4
 #define Anum_chunk_private 5
+#define Anum_subtree_txn_no 1
+#define Anum_subtree_tile_index 2
+#define Anum_subtree_hashes 3
 #define Anum_leaf_leaf_index 1
 #define Anum_leaf_txn_no 2
 #define Anum_leaf_leaf_hash 3

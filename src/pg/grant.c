@@ -29,6 +29,9 @@ static const char *const auditor_rights[] = {
 	"EXECUTE ON FUNCTION custody.checkpoint(pg_catalog.int8)",
 	"EXECUTE ON FUNCTION custody.verifier_key(pg_catalog.int4)",
 	"EXECUTE ON FUNCTION custody.leaf(pg_catalog.int8)",
+	"EXECUTE ON FUNCTION custody.tlog_proof(pg_catalog.int8, pg_catalog.int8)",
+	"EXECUTE ON FUNCTION custody.prove_consistency(pg_catalog.int8, pg_catalog.int8)",
+	"EXECUTE ON FUNCTION custody.verify_proof(pg_catalog.text, pg_catalog.text[])",
 	"EXECUTE ON FUNCTION custody.coverage()",
 	"EXECUTE ON FUNCTION custody.history(pg_catalog.regclass, pg_catalog.jsonb)",
 	"EXECUTE ON FUNCTION custody.history(pg_catalog.text, pg_catalog.jsonb)",
@@ -50,6 +53,8 @@ static const char *const application_rights[] = {
 	"EXECUTE ON FUNCTION custody.history(pg_catalog.anyelement, pg_catalog.jsonb)",
 	"EXECUTE ON FUNCTION custody.as_of(pg_catalog.anyelement, pg_catalog.timestamptz)",
 	"EXECUTE ON FUNCTION custody.subject_history(pg_catalog.text)",
+	"EXECUTE ON FUNCTION custody.prove_row(pg_catalog.regclass, pg_catalog.jsonb, pg_catalog.name[], pg_catalog.timestamptz)",
+	"EXECUTE ON FUNCTION custody.verify_proof(pg_catalog.text, pg_catalog.text[])",
 	NULL
 };
 

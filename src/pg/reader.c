@@ -56,6 +56,41 @@ custody_reader_walk_chunk(CustodyEntryWalk *walk, int64 txn_no, int64 first_entr
 							   snapshot, ForwardScanDirection, 2, keys);
 }
 
+/* First entry of the chunk that holds an entry; the entry itself if none does. */
+static int64
+find_chunk(int64 txn_no, int64 entry_no, Snapshot snapshot)
+{
+	ScanKeyData keys[2];
+	CustodyScan scan;
+	int64		first_entry = entry_no;
+
+	custody_catalog_key_int8(&keys[0], Anum_chunk_txn_no, BTEqualStrategyNumber, txn_no);
+	custody_catalog_key_int8(&keys[1], Anum_chunk_first_entry,
+							 BTLessEqualStrategyNumber, entry_no);
+	custody_catalog_scan_begin(&scan, CUSTODY_LOG_CHUNK, CUSTODY_CHUNK_PKEY,
+							   snapshot, BackwardScanDirection, 2, keys);
+	if (custody_catalog_scan_next(&scan))
+		first_entry = DatumGetInt64(custody_catalog_get(&scan, Anum_chunk_first_entry));
+	custody_catalog_scan_end(&scan);
+	return first_entry;
+}
+
+void
+custody_reader_walk_from(CustodyEntryWalk *walk, int64 txn_no, int64 entry_no,
+						 Snapshot snapshot)
+{
+	ScanKeyData keys[2];
+	int64		first_entry = find_chunk(txn_no, entry_no, snapshot);
+
+	walk_init(walk, txn_no);
+	walk->next_entry_no = first_entry;
+	custody_catalog_key_int8(&keys[0], Anum_chunk_txn_no, BTEqualStrategyNumber, txn_no);
+	custody_catalog_key_int8(&keys[1], Anum_chunk_first_entry,
+							 BTGreaterEqualStrategyNumber, first_entry);
+	custody_catalog_scan_begin(&walk->scan, CUSTODY_LOG_CHUNK, CUSTODY_CHUNK_PKEY,
+							   snapshot, ForwardScanDirection, 2, keys);
+}
+
 /* Load the next chunk; false when there is none. */
 static bool
 load_chunk(CustodyEntryWalk *walk)

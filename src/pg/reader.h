@@ -56,6 +56,9 @@ extern void custody_reader_walk_begin(CustodyEntryWalk *walk, int64 txn_no, Snap
 /* Walk the one chunk that holds an entry, from the chunk's first entry. */
 extern void custody_reader_walk_chunk(CustodyEntryWalk *walk, int64 txn_no,
 									  int64 first_entry, Snapshot snapshot);
+/* Walk from the chunk that holds an entry to the end of the transaction. */
+extern void custody_reader_walk_from(CustodyEntryWalk *walk, int64 txn_no,
+									 int64 entry_no, Snapshot snapshot);
 extern bool custody_reader_walk_next(CustodyEntryWalk *walk);
 extern void custody_reader_walk_end(CustodyEntryWalk *walk);
 

@@ -60,9 +60,15 @@ begin_key(CustodyRowHistory *h, Jsonb *json)
 CustodyRowHistory *
 custody_rowhistory_begin(Oid relid, Jsonb *key)
 {
+	custody_rowkey_require_select(relid);
+	return custody_rowhistory_begin_granted(relid, key);
+}
+
+CustodyRowHistory *
+custody_rowhistory_begin_granted(Oid relid, Jsonb *key)
+{
 	CustodyRowHistory *h = palloc0(sizeof(CustodyRowHistory));
 
-	custody_rowkey_require_select(relid);
 	h->relid = relid;
 	h->snapshot = GetActiveSnapshot();
 	h->layouts = custody_layouts_load(h->snapshot, false);
@@ -207,7 +213,7 @@ next_of_row(CustodyRowHistory *h)
 	{
 		while ((h->pending = custody_past_next(h->past)) != NULL &&
 			   !wanted(h, h->pending, &stands))
-			;
+			h->erased |= h->pending->erased;
 		h->ended = h->pending == NULL;
 		if (h->present && h->ended ? vanished(h) :
 			h->present && h->pending->head.kind == CC_KIND_INSERT)

@@ -22,6 +22,8 @@ typedef struct CustodyRowHistory
 	HTAB	   *visible;		/* keys the caller may see; NULL = all */
 	bool		hidden;			/* the one row asked for is not visible */
 
+	bool		erased;			/* passed an erased entry, maybe of the row */
+
 	/* For one row: its last version, while it stands. */
 	bool		present;
 	int64		last_leaf_index;
@@ -39,6 +41,8 @@ typedef struct CustodyRowHistory
  * if it was never protected, or if the key names other columns.
  */
 extern CustodyRowHistory *custody_rowhistory_begin(Oid relid, Jsonb *key);
+/* The same for a caller who has checked that the user may see the row. */
+extern CustodyRowHistory *custody_rowhistory_begin_granted(Oid relid, Jsonb *key);
 /* Next entry, oldest first: of rows, or what emptied a table. */
 extern CustodyPastEntry *custody_rowhistory_next(CustodyRowHistory *history);
 extern void custody_rowhistory_end(CustodyRowHistory *history);

@@ -1,0 +1,34 @@
+/*
+ * prove.h
+ *	  Proofs about the log: a leaf is in it, it only grew.
+ */
+#ifndef CUSTODY_PROVE_H
+#define CUSTODY_PROVE_H
+
+#include "lib/stringinfo.h"
+#include "utils/snapshot.h"
+
+#include "core/checkpoint.h"
+
+/* A stored checkpoint. */
+typedef struct CustodySigned
+{
+	text	   *note;
+	cc_checkpoint checkpoint;	/* points into note */
+} CustodySigned;
+
+/*
+ * The checkpoint of a size, NULL = the latest, in the current context.  Raises
+ * if nothing has been sealed, or if that size was not signed.
+ */
+extern CustodySigned *custody_prove_signed(const int64 *size, Snapshot snapshot);
+/*
+ * Append the proof that a leaf is in the log of a checkpoint
+ * (doc/format.md section 9.1).  Raises ERRCODE_CUSTODY_LEDGER_CORRUPTED if
+ * what is stored does not lead to the signed root.
+ */
+extern void custody_prove_leaf(StringInfo out, uint64 leaf_index,
+							   const uint8 leaf_hash[CC_DIGEST_SIZE],
+							   const CustodySigned *signed_log, Snapshot snapshot);
+
+#endif							/* CUSTODY_PROVE_H */
