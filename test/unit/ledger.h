@@ -21,7 +21,7 @@
 #pragma GCC diagnostic ignored "-Wunused-function"
 
 #define LEDGER_ORIGIN "hospital.example/custody"
-#define LEDGER_ITEMS_MAX 128
+#define LEDGER_ITEMS_MAX 1100
 #define LEDGER_RELATION 7
 #define LEDGER_VERSION 1
 #define LEDGER_COLUMNS 4
