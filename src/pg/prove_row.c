@@ -357,6 +357,31 @@ redact(const CustodyPastEntry *entry, const bool *open)
 	return result;
 }
 
+/* The values must be those that the entry committed to. */
+static void
+check_values(const CustodyPastEntry *entry, cc_slice private_part)
+{
+	const cc_schema *s = &entry->layout->decoded->schema;
+	cc_redacted shown = {0};
+	cc_status	status;
+
+	shown.capacity = s->ncolumns + 1;
+	shown.key = palloc(shown.capacity * sizeof(cc_value));
+	shown.columns = palloc(shown.capacity * sizeof(cc_proof_column));
+	status = cc_redacted_open(&shown, &entry->head, s, private_part.data, private_part.len);
+	if (status == CC_OK && shown.faults != 0)
+		status = CC_E_MISMATCH;
+	if (status != CC_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_CUSTODY_LEDGER_CORRUPTED),
+				 errmsg("stored values of the row are not those that its entry committed to"),
+				 errdetail("A proof of entry " INT64_FORMAT " of transaction number " INT64_FORMAT " would not verify.",
+						   entry->entry_no, entry->txn_no),
+				 errhint("Run \"SELECT * FROM custody.verify()\" to see what was altered.")));
+	pfree(shown.key);
+	pfree(shown.columns);
+}
+
 static void
 append_proof(StringInfo out, const cc_row_proof *p)
 {
@@ -388,7 +413,10 @@ slice_of(const bytea *bytes)
 	return slice;
 }
 
-/* Append the proof of an entry, read again, of a place in the sealed log. */
+/*
+ * Append the proof of an entry, read again, of a place in the sealed log.  What is
+ * stored is checked on the way, as in prove.c.
+ */
 static void
 prove_entry(StringInfo out, CustodyRowHistory *h, const Place *place,
 			const CustodyPastEntry *entry, cc_slice committed, const bool *open,
@@ -401,6 +429,7 @@ prove_entry(StringInfo out, CustodyRowHistory *h, const Place *place,
 	custody_check_ledger(record == NULL ? CC_E_TRUNCATED : CC_OK, "transaction record");
 	p->committed = committed;
 	p->private_part = redact(entry, open);
+	check_values(entry, p->private_part);
 	p->record_bytes = slice_of(record);
 	p->schema_bytes = slice_of(entry->layout->definition);
 	custody_check_ledger(cc_record_decode(&p->record, p->record_bytes.data,
@@ -424,6 +453,7 @@ prove_place(StringInfo out, CustodyRowHistory *h, const Place *place,
 	CustodyPastEntry entry = {0};
 	bool		done = false;
 
+	entry.txn_no = place->txn_no;
 	custody_reader_walk_chunk(&walk, place->txn_no, place->first_entry, SnapshotSelf);
 	while (!done && custody_reader_walk_next(&walk))
 	{
