@@ -150,25 +150,41 @@ test_small_trees(void)
 	ok(failed == 0, "every consistency proof up to %d leaves", SMALL);
 }
 
+/* A full tile more or less: every leaf and every smaller tree. */
 static void
-test_larger_trees(void)
+test_tile_edge(void)
 {
-	static const uint64_t sizes[] = {255, 256, 257, 1023, 1025};
+	uint64_t	size;
+	uint64_t	i;
+	int			failed = 0;
+
+	for (size = 255; size <= 257; size++)
+	{
+		for (i = 0; i < size; i++)
+			failed += !inclusion_holds(i, size);
+		for (i = 0; i <= size; i++)
+			failed += !consistency_holds(i, size);
+	}
+	ok(failed == 0, "every proof of 255, 256 and 257 leaves");
+}
+
+/* A full tile of full tiles more or less. */
+static void
+test_second_edge(void)
+{
+	static const uint64_t sizes[] = {255, 256, 257, 65535, 65536, 65537};
 	int			failed = 0;
 	size_t		i;
+	size_t		k;
 
-	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+	for (i = 3; i < 6; i++)
 	{
-		uint64_t	n = sizes[i];
-
-		failed += !inclusion_holds(0, n) + !inclusion_holds(n / 2, n) +
-			!inclusion_holds(n - 1, n);
-		failed += !consistency_holds(1, n) + !consistency_holds(n / 2 + 1, n) +
-			!consistency_holds(128, n) + !consistency_holds(n - 1, n);
+		for (k = 0; k <= i; k++)
+			failed += !consistency_holds(sizes[k], sizes[i]) +
+				!inclusion_holds(sizes[k] - 1, sizes[i]);
+		failed += !inclusion_holds(0, sizes[i]);
 	}
-	failed += !inclusion_holds(65536, 65537) + !inclusion_holds(0, 65536) +
-		!consistency_holds(65535, 65537);
-	ok(failed == 0, "proofs around full tiles");
+	ok(failed == 0, "proofs of 65535, 65536 and 65537 leaves, pair by pair");
 }
 
 /* Nothing but the lengths can be checked at this size. */
@@ -384,7 +400,8 @@ main(void)
 	test_inclusion_vectors();
 	test_consistency_vectors();
 	test_small_trees();
-	test_larger_trees();
+	test_tile_edge();
+	test_second_edge();
 	test_largest_tree();
 	test_inclusion_bits();
 	test_inclusion_positions();
