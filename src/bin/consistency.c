@@ -78,7 +78,7 @@ load_proof(Growth *g, const char *text, size_t len)
 		status = cc_checkpoint_parse(&g->now, (const char *) g->proof.note.data, g->proof.note.len);
 	if (status != CC_OK)
 		cannot("\"%s\" is not a consistency proof: %s", g->file, cc_status_text(status));
-	if (!note_trusted(&g->trust, &g->now))
+	if (!note_signed(&g->trust, &g->now))
 		cannot("the checkpoint in \"%s\" is not signed by a trusted key", g->file);
 	if (g->proof.number != g->old.size)
 		cannot("\"%s\" begins at size %" PRIu64 ", the checkpoint that you kept is of size %" PRIu64,

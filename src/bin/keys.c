@@ -88,6 +88,28 @@ note_trusted(const Trust *t, const cc_checkpoint *c)
 	return false;
 }
 
+bool
+note_signed(const Trust *t, const cc_checkpoint *c)
+{
+	bool		found = false;
+	size_t		i;
+
+	for (i = 0; i < t->nkeys; i++)
+	{
+		cc_status	status;
+
+		if (t->keys[i].type == CC_SIG_COSIGNATURE)
+			continue;
+		status = cc_checkpoint_check(c, &t->keys[i]);
+		if (status == CC_E_UNSIGNED)
+			continue;
+		if (status != CC_OK)
+			return false;
+		found = true;
+	}
+	return found;
+}
+
 void
 load_checkpoint(const Trust *t, cc_checkpoint *c, const char *name)
 {

@@ -17,7 +17,7 @@
 #define ROW_PROOF "custody-proof v1"
 #define LEAF_PROOF "c2sp.org/tlog-proof@v1"
 
-typedef struct Prover
+typedef struct Checker
 {
 	/* what the caller asks and trusts */
 	Trust		trust;
@@ -34,7 +34,7 @@ typedef struct Prover
 	uint64_t	proofs;
 	uint64_t	invalid;
 	uint64_t	unchecked;
-} Prover;
+} Checker;
 
 static const char usage_text[] =
 "Usage: pg_custody_verify proof [OPTION]... PROOF...\n"
@@ -51,6 +51,11 @@ static const char usage_text[] =
 "  --version      print the version and exit\n"
 "\n"
 "Exit status: 0 all valid, 1 some invalid, 2 some could not be checked.\n";
+
+/* What JSON has of a proof that is not of a row. */
+#define NO_ROW \
+	", \"relation\": null, \"row_key\": null, \"operation\": null" \
+	", \"changed_at\": null, \"values\": null"
 
 /* Scratch for one proof; a table has no more columns. */
 static uint16_t positions[CC_MAX_COLUMNS];
@@ -71,7 +76,7 @@ slice(const char *text)
 /* Printing */
 
 static void
-begin_line(const Prover *p, const char *verdict)
+begin_line(const Checker *p, const char *verdict)
 {
 	if (p->json)
 	{
@@ -85,20 +90,21 @@ begin_line(const Prover *p, const char *verdict)
 }
 
 static void
-end_line(const Prover *p, uint64_t leaf, const cc_checkpoint *c)
+end_line(const Checker *p, uint64_t leaf, const cc_checkpoint *c)
 {
 	if (p->json)
-		printf(", \"leaf_index\": %" PRIu64 ", \"tree_size\": %" PRIu64 ", \"origin\": \"%s\", \"problem\": null}\n", leaf, c->size, c->origin);
+		printf(", \"leaf_index\": %" PRIu64 ", \"tree_size\": %" PRIu64
+			   ", \"origin\": \"%s\", \"problem\": null}\n", leaf, c->size, c->origin);
 	else
 		printf(", leaf %" PRIu64 ", tree size %" PRIu64 ", origin %s\n", leaf, c->size, c->origin);
 }
 
 static void
-print_problem(const Prover *p, const char *verdict, const char *what, const char *why)
+print_problem(const Checker *p, const char *verdict, const char *what, const char *why)
 {
 	begin_line(p, verdict);
 	if (p->json)
-		fputs(", \"relation\": null, \"row_key\": null, \"operation\": null, \"changed_at\": null, \"values\": null, \"leaf_index\": null, \"tree_size\": null, \"origin\": null, \"problem\": \"", stdout);
+		fputs(NO_ROW ", \"leaf_index\": null, \"tree_size\": null, \"origin\": null, \"problem\": \"", stdout);
 	else
 		fputs(strcmp(verdict, "false") == 0 ? "INVALID, " : "not checked, ", stdout);
 	fputs(what, stdout);
@@ -108,14 +114,14 @@ print_problem(const Prover *p, const char *verdict, const char *what, const char
 }
 
 static void
-invalid(Prover *p, const char *what, const char *why)
+invalid(Checker *p, const char *what, const char *why)
 {
 	p->invalid++;
 	print_problem(p, "false", what, why);
 }
 
 static void
-unchecked(Prover *p, const char *what, const char *why)
+unchecked(Checker *p, const char *what, const char *why)
 {
 	p->unchecked++;
 	print_problem(p, "null", what, why);
@@ -123,7 +129,7 @@ unchecked(Prover *p, const char *what, const char *why)
 
 /* One named value; 'first' is cleared by the first. */
 static void
-print_value(const Prover *p, bool *first, cc_slice name, const cc_value *v)
+print_value(const Checker *p, bool *first, cc_slice name, const cc_value *v)
 {
 	if (!*first)
 		fputs(", ", stdout);
@@ -143,7 +149,7 @@ print_value(const Prover *p, bool *first, cc_slice name, const cc_value *v)
 }
 
 static void
-print_key(const Prover *p, const cc_row_proof *proof)
+print_key(const Checker *p, const cc_row_proof *proof)
 {
 	const uint16_t *at = cc_schema_key_positions(&proof->schema);
 	uint16_t	n = cc_schema_key_count(&proof->schema);
@@ -155,7 +161,7 @@ print_key(const Prover *p, const cc_row_proof *proof)
 }
 
 static void
-print_values(const Prover *p, const cc_row_proof *proof)
+print_values(const Checker *p, const cc_row_proof *proof)
 {
 	bool		first = true;
 	uint16_t	i;
@@ -173,7 +179,7 @@ print_values(const Prover *p, const cc_row_proof *proof)
 }
 
 static void
-print_row_json(const Prover *p, const cc_row_proof *proof)
+print_row_json(const Checker *p, const cc_row_proof *proof)
 {
 	begin_line(p, "true");
 	fputs(", \"relation\": ", stdout);
@@ -189,7 +195,7 @@ print_row_json(const Prover *p, const cc_row_proof *proof)
 }
 
 static void
-print_row(const Prover *p, const cc_row_proof *proof)
+print_row(const Checker *p, const cc_row_proof *proof)
 {
 	begin_line(p, NULL);
 	fputs("valid, ", stdout);
@@ -205,11 +211,11 @@ print_row(const Prover *p, const cc_row_proof *proof)
 }
 
 static void
-print_leaf(const Prover *p, const cc_tlog_proof *proof, const cc_checkpoint *c)
+print_leaf(const Checker *p, const cc_tlog_proof *proof, const cc_checkpoint *c)
 {
 	begin_line(p, "true");
 	if (p->json)
-		fputs(", \"relation\": null, \"row_key\": null, \"operation\": null, \"changed_at\": null, \"values\": null", stdout);
+		fputs(NO_ROW, stdout);
 	else
 		fputs("valid", stdout);
 	end_line(p, proof->number, c);
@@ -218,7 +224,7 @@ print_leaf(const Prover *p, const cc_tlog_proof *proof, const cc_checkpoint *c)
 /* Checking */
 
 static void
-check_row(Prover *p, size_t len)
+check_row(Checker *p, size_t len)
 {
 	static cc_row_proof proof;
 	cc_proof_step step = CC_STEP_NONE;
@@ -250,7 +256,7 @@ check_row(Prover *p, size_t len)
 }
 
 static void
-check_leaf(Prover *p, size_t len)
+check_leaf(Checker *p, size_t len)
 {
 	cc_tlog_proof proof;
 	cc_checkpoint c;
@@ -274,7 +280,7 @@ check_leaf(Prover *p, size_t len)
 	status = cc_tlog_proof_check(&proof, &c, hash);
 	if (status != CC_OK)
 		invalid(p, "the leaf is not in the log of the checkpoint", cc_status_text(status));
-	else if (!note_trusted(&p->trust, &c))
+	else if (!note_signed(&p->trust, &c))
 		invalid(p, "the checkpoint is not signed by a trusted key", NULL);
 	else
 		print_leaf(p, &proof, &c);
@@ -291,7 +297,7 @@ begins_with(const char *text, size_t len, const char *line)
 }
 
 static void
-check_file(Prover *p, const char *name)
+check_file(Checker *p, const char *name)
 {
 	size_t		len = read_whole(name, &p->text, &p->capacity);
 	bool		row = begins_with(p->text, len, ROW_PROOF);
@@ -317,7 +323,7 @@ check_file(Prover *p, const char *name)
 }
 
 static void
-check_list(Prover *p)
+check_list(Checker *p)
 {
 	LineReader	r;
 	char	   *line;
@@ -336,7 +342,7 @@ check_list(Prover *p)
 /* Options */
 
 static void
-take_options(Prover *p, int argc, char **argv)
+take_options(Checker *p, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"key", required_argument, NULL, 'k'},
@@ -369,7 +375,7 @@ take_options(Prover *p, int argc, char **argv)
 int
 proof_main(int argc, char **argv)
 {
-	static Prover p;
+	static Checker p;
 	size_t		capacity = 0;
 	int			i;
 

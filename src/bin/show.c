@@ -10,12 +10,23 @@
 
 #include "verify.h"
 
+/* Bytes of a UTF-8 character that begins so, or 0. */
+static size_t
+utf8_length(uint8_t first)
+{
+	if (first < 0x80)
+		return 1;
+	if (first < 0xC0 || first >= 0xF8)
+		return 0;
+	return first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+}
+
 /* Bytes of the UTF-8 character at p, or 0 if there is none. */
 static size_t
 utf8_char(const uint8_t *p, size_t len, uint32_t *c)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t		n = p[0] < 0x80 ? 1 : p[0] < 0xC0 ? 0 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : p[0] < 0xF8 ? 4 : 0;
+	size_t		n = utf8_length(p[0]);
 	size_t		i;
 
 	if (n == 0 || n > len)
@@ -54,7 +65,8 @@ draws(uint32_t c)
 {
 	return c < 0x20 || (c >= 0x7F && c <= 0x9F) || c == 0x61C ||
 		(c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
-		(c >= 0x2066 && c <= 0x2069) || c == 0xFEFF || (c >= 0xE0000 && c <= 0xE007F);
+		(c >= 0x2066 && c <= 0x2069) || c == 0xFEFF ||
+		(c >= 0xE0000 && c <= 0xE007F);
 }
 
 static void
@@ -67,14 +79,15 @@ put_char(const uint8_t *p, size_t n, uint32_t c)
 	else if (c == '\t')
 		fputs("\\t", stdout);
 	else if (c > 0xFFFF && draws(c))
-		printf("\\u%04" PRIx32 "\\u%04" PRIx32, 0xD7C0 + (c >> 10), 0xDC00 + (c & 0x3FF));
+		printf("\\u%04" PRIx32 "\\u%04" PRIx32,
+			   0xD7C0 + (c >> 10), 0xDC00 + (c & 0x3FF));
 	else if (draws(c))
 		printf("\\u%04" PRIx32, c);
 	else
 		(void) fwrite(p, 1, n, stdout);
 }
 
-/* Between double quotes; bytes that are not UTF-8 as 'byte' formats them. */
+/* Between double quotes; a byte that is not UTF-8 as prefix and two digits. */
 static void
 put_quoted(cc_slice s, const char *prefix)
 {

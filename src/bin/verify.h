@@ -107,6 +107,11 @@ extern void trust_free(Trust *t);
 extern void trust_option(Trust *t, int option, const char *usage);
 extern bool note_trusted(const Trust *t, const cc_checkpoint *c);
 /*
+ * The same for the checkpoint of a proof: a witness does not speak for the
+ * log, and one line of a trusted key that is wrong spoils the note.
+ */
+extern bool note_signed(const Trust *t, const cc_checkpoint *c);
+/*
  * A checkpoint that the caller kept, whatever mail and editors made of its
  * line ends; exits unless a trusted key signed it.  Its slices are empty.
  */

@@ -15,6 +15,7 @@ import recompute as rc
 
 TIME = 1767225600000000
 HOSTILE = 'hospital.example/hostile'
+WITNESS = 'witness.example/w1'
 
 
 def enc(data):
@@ -74,7 +75,7 @@ def consistency(m, leaves, whole=True):
     k = split(len(leaves))
     if m <= k:
         return consistency(m, leaves[:k], whole) + [tree_root(leaves[k:])]
-    return (consistency(m - k, leaves[k:], False) + [tree_root(leaves[:k])])
+    return consistency(m - k, leaves[k:], False) + [tree_root(leaves[:k])]
 
 
 # A ledger as lists
@@ -201,6 +202,21 @@ def hostile():
         '%s+%s+%s' % (HOSTILE, keyid.hex(), enc(key))
 
 
+def cosigned(proof):
+    """A proof whose checkpoint a witness signed, and not the log."""
+    body, signature = proof.rsplit('\n\n', 1)
+    head = '\n'.join(body.split('\n')[-3:]) + '\n'
+    time = TIME // 1000000
+    public, cosignature = rc.ed25519_make(
+        bytes([8]) * 32, ('cosignature/v1\ntime %d\n%s' % (time, head)).encode())
+    key = b'\4' + public
+    keyid = rc.H(WITNESS.encode() + b'\n' + key)[:4]
+    line = '\u2014 %s %s\n' % (
+        WITNESS, enc(keyid + rc.u64(time) + cosignature))
+    return '%s\n\n%s' % (body, line), \
+        '%s+%s+%s' % (WITNESS, keyid.hex(), enc(key))
+
+
 def main():
     with open(rc.VECTORS, encoding='utf-8') as f:
         vectors = json.load(f)
@@ -211,6 +227,7 @@ def main():
         return of_pinned(log, private, definition, leaf, number, opened, size)
 
     drawing, drawing_key = hostile()
+    witnessed, witness_key = cosigned(row(1, 2, ['name'], 6))
     sizes = sorted(log.notes)
     out = {
         'verifier_keys': [vectors['verifier_key']] +
@@ -224,6 +241,8 @@ def main():
         },
         'hostile': drawing,
         'hostile_verifier_key': drawing_key,
+        'cosigned': witnessed,
+        'witness_verifier_key': witness_key,
         'leaf_proof': log.leaf_proof(4, sizes[-1]),
         'leaf_hex': log.leaves[4].hex(),
         'checkpoints': {str(n): log.notes[n] for n in sizes},

@@ -223,6 +223,12 @@ foreach my $damage (@damages)
 	refused($name, $status, $pattern, join('', @lines));
 }
 refused('another key', 1, qr/INVALID.*trusted key/, $proof{insert}, $keys[1]);
+my $witness = $vectors->{witness_verifier_key};
+my ($cosignature) = $vectors->{cosigned} =~ /^(.*\n)\z/m;
+refused('a witness does not speak for the log', 1, qr/INVALID.*trusted key/, $vectors->{cosigned}, $witness);
+check('signed by the log and a witness', 0, qr/: valid/, 'proof --keys', $keys, '--key', $witness,
+	spew('both', $proof{insert}, $cosignature));
+refused('signed for another log', 1, qr/INVALID.*trusted key/, $proof{insert}, $vectors->{hostile_verifier_key});
 refused('parts of another proof', 1, qr/INVALID/,
 	$proof{insert} =~ s/^private .*$/($proof{update} =~ m{^(private .*)$}m)[0]/mre);
 check('hundred signature lines', 1, qr/INVALID/, 'proof --keys', $keys,
