@@ -576,8 +576,9 @@ test_key_agrees(void)
 
 /* Redacted parts that open other items, or do not open the key */
 
+/* An update that shows its old key and what it overwrote, into 'changed'. */
 static void
-test_old_parts(bool show_key, bool right)
+open_old_parts(bool show_key, bool right_row, bool right_key)
 {
 	row			before = ledger_row("41", "B", "1970-01-01", "old");
 	row			after = ledger_row("42", "A", "1980-02-03", "none");
@@ -603,12 +604,13 @@ test_old_parts(bool show_key, bool right)
 	cc_write_u8(&w, 1);
 	cc_salter_salt(salter, CC_SALT_OVERWRITTEN, salt);
 	cc_write_raw(&w, salt, sizeof(salt));
-	cc_row_digest(digest, before.values, LEDGER_COLUMNS);
+	cc_row_digest(digest, (right_row ? &before : &after)->values,
+				  LEDGER_COLUMNS);
 	cc_write_raw(&w, digest, sizeof(digest));
 	cc_write_u8(&w, 1);
 	cc_salter_salt(salter, CC_SALT_OLD_KEY, salt);
 	cc_write_raw(&w, salt, sizeof(salt));
-	cc_write_value(&w, right ? &before.values[0] : &after.values[0]);
+	cc_write_value(&w, right_key ? &before.values[0] : &after.values[0]);
 	cc_write_raw(&w, parsed.p.private_part.data + head + 2,
 				 parsed.p.private_part.len - head - 2);
 	parsed.p.private_part = written(buffer, &w);
@@ -619,14 +621,17 @@ test_old_parts(bool show_key, bool right)
 static void
 test_items(void)
 {
-	test_old_parts(true, true);
+	open_old_parts(true, true, true);
 	ok(holds(&changed) && parsed.key[0].len == 2 &&
 	   memcmp(parsed.key[0].data, "42", 2) == 0,
 	   "an old key and what was overwritten may be shown too");
-	test_old_parts(true, false);
+	open_old_parts(true, false, true);
+	ok(fails_at(&changed, CC_STEP_VALUES, CC_E_MISMATCH),
+	   "another overwritten row");
+	open_old_parts(true, true, false);
 	ok(fails_at(&changed, CC_STEP_VALUES, CC_E_MISMATCH),
 	   "another old key");
-	test_old_parts(false, true);
+	open_old_parts(false, true, true);
 	ok(fails_at(&changed, CC_STEP_VALUES, CC_E_VALUE), "the key withheld");
 }
 
@@ -1117,6 +1122,33 @@ test_forms(void)
 	   "an unlisted line");
 }
 
+/* A path longer than any is refused before it is copied. */
+static void
+test_long_paths(void)
+{
+	char		text[PROVE_TEXT_MAX] = "path 2 3 ";
+	int			refused = 0;
+	size_t		n;
+
+	prove_good(INSERT);
+	good.p.npath = CC_FRONTIER_MAX;
+	write_again(&changed, &good);
+	ok(fails_at(&changed, CC_STEP_TRANSACTION, CC_E_FORM),
+	   "a path of 63 hashes is one");
+	good.p.npath++;
+	write_again(&changed, &good);
+	ok(fails_at(&changed, CC_STEP_NONE, CC_E_FORM), "one of 64 is not");
+	for (n = 1; n <= 4; n++)
+	{
+		size_t		digits = n * 32 * 128;
+
+		memset(text + strlen("path 2 3 "), 'A', digits);
+		text[strlen("path 2 3 ") + digits] = '\0';
+		refused += refuses("path 2 3 ", text, CC_E_FORM);
+	}
+	ok(refused == 4, "nor are longer ones");
+}
+
 /* Entries and forms of private parts that are none of a row proof. */
 static void
 test_kinds_refused(void)
@@ -1175,6 +1207,7 @@ main(void)
 	test_other_parts();
 	test_sizes();
 	test_forms();
+	test_long_paths();
 	test_kinds_refused();
 	prove_free(&parsed);
 	prove_free(&good);
