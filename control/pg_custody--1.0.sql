@@ -115,13 +115,13 @@ COMMENT ON COLUMN custody.log_tile.hashes IS '256 hashes of 32 bytes';
 
 CREATE TABLE custody.log_checkpoint (
 	tree_size bigint NOT NULL,
-	note text NOT NULL,
+	note bytea NOT NULL,
 	CONSTRAINT log_checkpoint_pkey PRIMARY KEY (tree_size)
 );
 REVOKE ALL ON TABLE custody.log_checkpoint FROM PUBLIC;
 COMMENT ON TABLE custody.log_checkpoint IS 'signed checkpoints';
 COMMENT ON COLUMN custody.log_checkpoint.tree_size IS 'size of the log that is signed';
-COMMENT ON COLUMN custody.log_checkpoint.note IS 'C2SP signed note';
+COMMENT ON COLUMN custody.log_checkpoint.note IS 'C2SP signed note, in UTF-8 whatever the database''s encoding';
 
 CREATE TABLE custody.log_anchor (
 	tree_size bigint NOT NULL,

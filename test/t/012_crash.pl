@@ -50,7 +50,7 @@ sub one_head_each
 	my $twice = 0;
 
 	foreach my $note (split /\x01/,
-		$node->safe_psql('postgres', q{SELECT string_agg(note, E'\x01') FROM custody.log_checkpoint}))
+		$node->safe_psql('postgres', q{SELECT string_agg(convert_from(note, 'UTF8'), E'\x01') FROM custody.log_checkpoint}))
 	{
 		my ($origin, $size, $root) = split /\n/, $note;
 		$twice++ if exists $heads{$size} && $heads{$size} ne $root;

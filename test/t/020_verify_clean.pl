@@ -237,13 +237,13 @@ foreach my $scenario (@scenarios)
 my $sizes = $node->safe_psql('postgres',
 	q{SELECT string_agg(tree_size::text, ' ' ORDER BY tree_size) FROM custody.log_block});
 is($node->safe_psql('postgres', q{
-		SELECT * FROM custody.verify(anchors => ARRAY(SELECT note FROM custody.log_checkpoint))}),
+		SELECT * FROM custody.verify(anchors => ARRAY(SELECT convert_from(note, 'UTF8') FROM custody.log_checkpoint))}),
 	'', 'all checkpoints as anchors');
 foreach my $size ((split / /, $sizes)[ 0, 3, -2, -1 ])
 {
 	is($node->safe_psql('postgres', qq{
 			SELECT * FROM custody.verify(since => $size,
-				anchors => ARRAY(SELECT note FROM custody.log_checkpoint))}),
+				anchors => ARRAY(SELECT convert_from(note, 'UTF8') FROM custody.log_checkpoint))}),
 		'', "since $size");
 }
 is($node->safe_psql('postgres', q{SELECT * FROM custody.verify('hospital.person_treated')}),

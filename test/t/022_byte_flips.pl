@@ -60,7 +60,7 @@ my @columns = (
 	[ 'log_tile', 'tile_index', 'int', 'NULL::bigint', q{'level ' || r.level || ', tile ' || r.tile_index || '\M'} ],
 	[ 'log_tile', 'hashes', 'bytea', 'position / 256', q{'level ' || r.level || ', tile ' || r.tile_index || '\M'}, 2 ],
 	[ 'log_checkpoint', 'tree_size', 'int', 'r.tree_size - 1', $end ],
-	[ 'log_checkpoint', 'note', 'text', 'r.tree_size - 1', $end, 3 ],
+	[ 'log_checkpoint', 'note', 'bytea', 'r.tree_size - 1', $end, 3 ],
 	[ 'log_relation', 'relation_id', 'int', 'NULL::bigint', $protection ],
 	[ 'log_relation', 'relation', 'oid', 'NULL::bigint', $protection, 1, q{relation_id <> 4} ],
 	[ 'log_relation', 'subject', 'text', 'NULL::bigint', $protection ],
