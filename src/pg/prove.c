@@ -18,6 +18,7 @@
 
 #include "core/tlogproof.h"
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/error.h"
 #include "pg/prove.h"
 #include "pg/treehash.h"

@@ -22,6 +22,7 @@
 #include "utils/fmgroids.h"
 
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/error.h"
 #include "pg/treehash.h"
 
