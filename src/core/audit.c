@@ -247,12 +247,6 @@ block_full(const cc_audit *a)
 		a->log.size - a->block_first >= a->block_leaves;
 }
 
-bool
-cc_audit_block_complete(const cc_audit *a)
-{
-	return block_full(a);
-}
-
 /* Leaves */
 
 static void

@@ -196,12 +196,6 @@ extern bool cc_audit_private(cc_audit *a, const cc_entry *e,
 							 const void *data, size_t len, cc_findings *f);
 extern void cc_audit_leaf_end(cc_audit *a, cc_findings *f);
 /*
- * True when the leaf just ended was the last of its block.  A block whose
- * header was unreadable is never complete; its checkpoint may be given at
- * any time.
- */
-extern bool cc_audit_block_complete(const cc_audit *a);
-/*
  * After a block's last leaf; note NULL = there is none.  On success the engine
  * holds the head; after a mismatch it goes on from the recomputed tree, with
  * a->diverged set.  a->signer tells whose signature was good.

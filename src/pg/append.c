@@ -168,23 +168,14 @@ plan_chunk(Level *level, ChunkPlan *plan)
 	}
 }
 
-static bytea *
-allocate_bytea(Size len)
-{
-	bytea	   *b = palloc(VARHDRSZ + len);
-
-	SET_VARSIZE(b, VARHDRSZ + len);
-	return b;
-}
-
 /* Write the planned chunk and drop its entries from the level. */
 static void
 store_chunk(Level *level, const ChunkPlan *plan)
 {
 	Datum		values[Anum_chunk_private];
 	bool		nulls[Anum_chunk_private] = {0};
-	bytea	   *committed = allocate_bytea(plan->committed);
-	bytea	   *private_part = allocate_bytea(plan->private_part);
+	bytea	   *committed = custody_catalog_bytea(NULL, plan->committed);
+	bytea	   *private_part = custody_catalog_bytea(NULL, plan->private_part);
 	Datum	   *lookups = palloc(plan->nlookups * sizeof(Datum) + 1);
 	ArrayType  *lookup_array;
 	BufferedEntry *first;
@@ -278,7 +269,7 @@ store_subtrees(void)
 	for (uint64 first = 0; first < n; first += CC_TILE_WIDTH)
 	{
 		Size		len = Min(n - first, CC_TILE_WIDTH) * CC_DIGEST_SIZE;
-		bytea	   *hashes = allocate_bytea(len);
+		bytea	   *hashes = custody_catalog_bytea(NULL, len);
 		Datum		values[Anum_subtree_hashes];
 		bool		nulls[Anum_subtree_hashes] = {0};
 

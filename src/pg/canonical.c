@@ -143,18 +143,6 @@ custody_canonical_renderer(TupleDesc desc)
 	return r;
 }
 
-int
-custody_canonical_ncolumns(const CustodyRenderer *r)
-{
-	return r->ncolumns;
-}
-
-AttrNumber
-custody_canonical_attnum(const CustodyRenderer *r, int position)
-{
-	return r->columns[position].attnum;
-}
-
 bool
 custody_canonical_needs_full(const CustodyRenderer *r)
 {
@@ -364,4 +352,17 @@ custody_canonical_to_server(const uint8_t *data, uint64 len)
 	char	   *text = pnstrdup((const char *) data, len);
 
 	return pg_any_to_server(text, len, PG_UTF8);
+}
+
+cc_slice
+custody_canonical_slice(const char *text)
+{
+	cc_slice	s = {(const uint8_t *) "", 0};
+
+	if (text != NULL)
+	{
+		s.data = (const uint8_t *) pg_server_to_any(text, strlen(text), PG_UTF8);
+		s.len = strlen((const char *) s.data);
+	}
+	return s;
 }

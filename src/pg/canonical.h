@@ -16,10 +16,6 @@ typedef struct CustodyRenderer CustodyRenderer;
 
 /* Build in the current memory context. */
 extern CustodyRenderer *custody_canonical_renderer(TupleDesc desc);
-/* Number of live (not dropped) columns. */
-extern int	custody_canonical_ncolumns(const CustodyRenderer *r);
-/* Attribute number of the column at a position. */
-extern AttrNumber custody_canonical_attnum(const CustodyRenderer *r, int position);
 /*
  * Render the row in a slot.  values has room for ncolumns; bytes live in the
  * current memory context.  Must be called inside custody_canonical_begin/end.
@@ -58,6 +54,8 @@ extern bool custody_canonical_needs_full(const CustodyRenderer *r);
 /* Text (UTF-8 canonical) to a Datum of a type, inside begin/end; and back. */
 extern Datum custody_canonical_input(Oid type, int32 typmod, const char *text);
 extern char *custody_canonical_output(Oid type, Datum value);
+/* Text in the database's encoding as UTF-8; NULL gives the empty slice. */
+extern cc_slice custody_canonical_slice(const char *text);
 /* Canonical bytes to a NUL-terminated string in the database's encoding. */
 extern char *custody_canonical_to_server(const uint8_t *data, uint64 len);
 

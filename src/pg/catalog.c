@@ -305,6 +305,17 @@ custody_catalog_get_bytea(CustodyScan *scan, int attnum)
 	return DatumGetByteaPCopy(custody_catalog_get(scan, attnum));
 }
 
+bytea *
+custody_catalog_bytea(const void *data, Size len)
+{
+	bytea	   *b = palloc(VARHDRSZ + len);
+
+	SET_VARSIZE(b, VARHDRSZ + len);
+	if (data != NULL)
+		memcpy(VARDATA(b), data, len);
+	return b;
+}
+
 void
 custody_catalog_key_int8(ScanKey key, int column, StrategyNumber strategy,
 						 int64 value)

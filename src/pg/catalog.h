@@ -157,6 +157,9 @@ extern Datum custody_catalog_get(CustodyScan *scan, int attnum);
 /* A bytea or text column, detoasted; memory belongs to the current context. */
 extern bytea *custody_catalog_get_bytea(CustodyScan *scan, int attnum);
 
+/* A bytea of len bytes: a copy of data, or to be filled in if that is NULL. */
+extern bytea *custody_catalog_bytea(const void *data, Size len);
+
 /* Common scan key: btree strategy on an int8 or int4 column (Anum_...). */
 extern void custody_catalog_key_int8(ScanKey key, int column,
 									 StrategyNumber strategy, int64 value);

@@ -42,16 +42,6 @@ put_line(Export *x, text *line)
 	tuplestore_putvalues(x->store, x->desc, values, nulls);
 }
 
-static cc_slice
-slice_of(const bytea *bytes)
-{
-	cc_slice	s;
-
-	s.data = (const uint8_t *) VARDATA_ANY(bytes);
-	s.len = VARSIZE_ANY_EXHDR(bytes);
-	return s;
-}
-
 /* Format an item; its LF is left to the reader of the rows. */
 static void
 put_item(Export *x, cc_bundle_kind kind, cc_slice first, cc_slice second)
@@ -103,7 +93,7 @@ put_transaction(Export *x, int64 txn_no)
 		custody_check_ledger(CC_E_TRUNCATED,
 							 psprintf("record of transaction %lld", (long long) txn_no));
 	else
-		put_item(x, CC_BUNDLE_LEAF, slice_of(record), none);
+		put_item(x, CC_BUNDLE_LEAF, custody_reader_slice(record), none);
 	put_entries(x, txn_no);
 }
 
@@ -146,7 +136,7 @@ put_checkpoint(Export *x, int64 size)
 							   x->snapshot, ForwardScanDirection, 1, &key);
 	if (custody_catalog_scan_next(&scan))
 		put_item(x, CC_BUNDLE_CHECKPOINT,
-				 slice_of(custody_catalog_get_bytea(&scan, Anum_checkpoint_note)), none);
+				 custody_reader_slice(custody_catalog_get_bytea(&scan, Anum_checkpoint_note)), none);
 	custody_catalog_scan_end(&scan);
 }
 
@@ -158,7 +148,7 @@ put_block(Export *x, CustodyScan *blocks, int64 *size)
 	bytea	   *header = custody_catalog_get_bytea(blocks, Anum_block_header);
 
 	*size = DatumGetInt64(custody_catalog_get(blocks, Anum_block_tree_size));
-	put_item(x, CC_BUNDLE_LEAF, slice_of(header), none);
+	put_item(x, CC_BUNDLE_LEAF, custody_reader_slice(header), none);
 	put_leaves(x, first + 1, *size);
 	put_checkpoint(x, *size);
 }

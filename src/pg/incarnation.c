@@ -25,7 +25,6 @@
 #include "postgres.h"
 
 #include "access/xlog.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
@@ -33,6 +32,7 @@
 
 #include "core/encode.h"
 #include "pg/append.h"
+#include "pg/canonical.h"
 #include "pg/catalog.h"
 #include "pg/copied.h"
 #include "pg/error.h"
@@ -254,16 +254,6 @@ base_origin(const char *origin)
 	return base;
 }
 
-static cc_slice
-utf8_slice(const char *text)
-{
-	cc_slice	s;
-
-	s.data = (const uint8_t *) pg_server_to_any(text, strlen(text), PG_UTF8);
-	s.len = strlen((const char *) s.data);
-	return s;
-}
-
 /* The head the previous life signed last, as far as it is known. */
 static CustodyHead
 last_signed(const CustodyLife *life)
@@ -287,11 +277,11 @@ append_incarnation_event(const CustodyLife *life,
 	uint8	   *body;
 
 	event.incarnation = incarnation->number;
-	event.origin = utf8_slice(incarnation->origin);
-	event.previous_origin = utf8_slice(life->incarnation.origin);
+	event.origin = custody_canonical_slice(incarnation->origin);
+	event.previous_origin = custody_canonical_slice(life->incarnation.origin);
 	event.size = head.size;
 	memcpy(event.root, head.root, CC_DIGEST_SIZE);
-	event.reason = utf8_slice(reason);
+	event.reason = custody_canonical_slice(reason);
 	cc_writer_init(&w, NULL, 0);
 	cc_write_incarnation_event(&w, &event);
 	body = palloc(w.len);

@@ -37,6 +37,7 @@
 #include "utils/timestamp.h"
 
 #include "pg/append.h"
+#include "pg/canonical.h"
 #include "pg/capture.h"
 #include "pg/catalog.h"
 #include "pg/compat.h"
@@ -332,16 +333,6 @@ store_protection(Oid relid, uint32 relation_id, const ProtectRequest *request)
 	custody_catalog_insert(CUSTODY_LOG_RELATION, values, nulls);
 }
 
-static cc_slice
-string_slice(const char *text)
-{
-	cc_slice	s;
-
-	s.data = (const uint8_t *) text;
-	s.len = strlen(text);
-	return s;
-}
-
 static void
 append_protect_event(Oid relid, uint32 relation_id,
 					 const ProtectRequest *request, uint64 rows)
@@ -350,10 +341,10 @@ append_protect_event(Oid relid, uint32 relation_id,
 	cc_writer	w;
 	uint8	   *body;
 
-	event.schema = string_slice(get_namespace_name(get_rel_namespace(relid)));
-	event.table = string_slice(get_rel_name(relid));
-	event.mode = string_slice(request->mode);
-	event.subject = string_slice(request->subject ? request->subject : "");
+	event.schema = custody_canonical_slice(get_namespace_name(get_rel_namespace(relid)));
+	event.table = custody_canonical_slice(get_rel_name(relid));
+	event.mode = custody_canonical_slice(request->mode);
+	event.subject = custody_canonical_slice(request->subject ? request->subject : "");
 	event.baseline_rows = rows;
 	cc_writer_init(&w, NULL, 0);
 	cc_write_protect_event(&w, &event);
@@ -548,9 +539,9 @@ custody_protect_release(const CustodyProtection *p, const char *schema,
 	Datum		values[Anum_release_relation_id];
 	bool		nulls[Anum_release_relation_id] = {0};
 
-	event.schema = string_slice(schema);
-	event.table = string_slice(table);
-	event.reason = string_slice(reason);
+	event.schema = custody_canonical_slice(schema);
+	event.table = custody_canonical_slice(table);
+	event.reason = custody_canonical_slice(reason);
 	cc_writer_init(&w, NULL, 0);
 	cc_write_unprotect_event(&w, &event);
 	body = palloc(w.len);

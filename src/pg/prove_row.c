@@ -403,16 +403,6 @@ append_proof(StringInfo out, const cc_row_proof *p)
 	out->data[out->len] = '\0';
 }
 
-static cc_slice
-slice_of(const bytea *bytes)
-{
-	cc_slice	slice;
-
-	slice.data = (const uint8_t *) VARDATA_ANY(bytes);
-	slice.len = VARSIZE_ANY_EXHDR(bytes);
-	return slice;
-}
-
 /*
  * Append the proof of an entry, read again, of a place in the sealed log.  What is
  * stored is checked on the way, as in prove.c.
@@ -430,8 +420,8 @@ prove_entry(StringInfo out, CustodyRowHistory *h, const Place *place,
 	p->committed = committed;
 	p->private_part = redact(entry, open);
 	check_values(entry, p->private_part);
-	p->record_bytes = slice_of(record);
-	p->schema_bytes = slice_of(entry->layout->definition);
+	p->record_bytes = custody_reader_slice(record);
+	p->schema_bytes = custody_reader_slice(entry->layout->definition);
 	custody_check_ledger(cc_record_decode(&p->record, p->record_bytes.data,
 										  p->record_bytes.len), "transaction record");
 	p->entry_no = (uint64) place->entry_no;

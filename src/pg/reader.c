@@ -278,3 +278,13 @@ custody_reader_unsealed(Snapshot snapshot)
 	list_sort(result, compare_unsealed);
 	return result;
 }
+
+cc_slice
+custody_reader_slice(const bytea *bytes)
+{
+	cc_slice	s;
+
+	s.data = (const uint8_t *) VARDATA_ANY(bytes);
+	s.len = VARSIZE_ANY_EXHDR(bytes);
+	return s;
+}

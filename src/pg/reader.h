@@ -62,6 +62,8 @@ extern void custody_reader_walk_from(CustodyEntryWalk *walk, int64 txn_no,
 extern bool custody_reader_walk_next(CustodyEntryWalk *walk);
 extern void custody_reader_walk_end(CustodyEntryWalk *walk);
 
+/* The bytes of a stored value. */
+extern cc_slice custody_reader_slice(const bytea *bytes);
 /* Leaf index of a transaction, -1 if not sealed. */
 extern int64 custody_reader_leaf_index(int64 txn_no, Snapshot snapshot);
 /* Transaction record bytes by number, NULL if there is none. */

@@ -130,21 +130,13 @@ static bool
 same_layout(const bytea *stored, const bytea *definition)
 {
 	CustodyVersion *v;
-	cc_writer	w;
-	bytea	   *stripped;
 
 	if (same_bytes(stored, definition))
 		return true;
 	v = custody_schema_decode(0, 0, InvalidOid, stored);
 	for (int i = 0; i < v->schema.ncolumns; i++)
 		v->schema.columns[i].flags &= ~CC_COLUMN_HAS_MISSING;
-	cc_writer_init(&w, NULL, 0);
-	cc_write_schema(&w, &v->schema);
-	stripped = palloc(VARHDRSZ + w.len);
-	SET_VARSIZE(stripped, VARHDRSZ + w.len);
-	cc_writer_init(&w, VARDATA(stripped), w.len);
-	cc_write_schema(&w, &v->schema);
-	return same_bytes(stripped, definition);
+	return same_bytes(custody_schema_encode(&v->schema), definition);
 }
 
 /*

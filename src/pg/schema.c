@@ -191,20 +191,6 @@ custody_schema_leaves(Oid root, LOCKMODE lockmode)
 	return leaves;
 }
 
-/* A slice over UTF-8 text of a server string; NULL gives the empty slice. */
-static cc_slice
-text_slice(const char *text)
-{
-	cc_slice	s;
-	char	   *utf8;
-
-	utf8 = text == NULL ? "" :
-		pg_server_to_any(text, strlen(text), PG_UTF8);
-	s.data = (const uint8_t *) utf8;
-	s.len = strlen(utf8);
-	return s;
-}
-
 /* Columns of a constraint's index if all are NOT NULL, else NIL. */
 static List *
 unique_attnums(Relation leaf, Relation index)
@@ -316,8 +302,8 @@ define_columns(TupleDesc desc, cc_schema *s)
 		if (att->attisdropped)
 			continue;
 		column = &s->columns[s->ncolumns++];
-		column->name = text_slice(NameStr(att->attname));
-		column->type = text_slice(format_type_extended(att->atttypid,
+		column->name = custody_canonical_slice(NameStr(att->attname));
+		column->type = custody_canonical_slice(format_type_extended(att->atttypid,
 													   att->atttypmod,
 													   FORMAT_TYPE_TYPEMOD_GIVEN));
 		column->flags = att->attgenerated ? CC_COLUMN_GENERATED : 0;
@@ -350,11 +336,25 @@ define_subject(Relation leaf, const char *subject)
 static void
 define_names(Relation leaf, Oid root, cc_schema *s)
 {
-	s->schema = text_slice(get_namespace_name(get_rel_namespace(root)));
-	s->table = text_slice(get_rel_name(root));
-	s->leaf_schema = text_slice(get_namespace_name(RelationGetNamespace(leaf)));
-	s->leaf_table = text_slice(RelationGetRelationName(leaf));
-	s->encoding = text_slice(GetDatabaseEncodingName());
+	s->schema = custody_canonical_slice(get_namespace_name(get_rel_namespace(root)));
+	s->table = custody_canonical_slice(get_rel_name(root));
+	s->leaf_schema = custody_canonical_slice(get_namespace_name(RelationGetNamespace(leaf)));
+	s->leaf_table = custody_canonical_slice(RelationGetRelationName(leaf));
+	s->encoding = custody_canonical_slice(GetDatabaseEncodingName());
+}
+
+bytea *
+custody_schema_encode(const cc_schema *s)
+{
+	cc_writer	w;
+	bytea	   *result;
+
+	cc_writer_init(&w, NULL, 0);
+	cc_write_schema(&w, s);
+	result = custody_catalog_bytea(NULL, w.len);
+	cc_writer_init(&w, VARDATA(result), w.len);
+	cc_write_schema(&w, s);
+	return result;
 }
 
 bytea *
@@ -364,8 +364,6 @@ custody_schema_define(Relation leaf, const CustodyProtection *protection)
 	int			capacity = desc->natts + 1;
 	CustodySettings saved;
 	cc_schema	s;
-	cc_writer	w;
-	bytea	   *result;
 
 	memset(&s, 0, sizeof(s));
 	s.columns = palloc0(capacity * sizeof(cc_column));
@@ -385,11 +383,5 @@ custody_schema_define(Relation leaf, const CustodyProtection *protection)
 	}
 	PG_END_TRY();
 
-	cc_writer_init(&w, NULL, 0);
-	cc_write_schema(&w, &s);
-	result = palloc(VARHDRSZ + w.len);
-	SET_VARSIZE(result, VARHDRSZ + w.len);
-	cc_writer_init(&w, VARDATA(result), w.len);
-	cc_write_schema(&w, &s);
-	return result;
+	return custody_schema_encode(&s);
 }

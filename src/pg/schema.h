@@ -50,6 +50,8 @@ extern CustodyVersion *custody_schema_load(uint32 version, Snapshot snapshot);
 /* The protected root a leaf's rows belong to: the topmost partitioned
  * ancestor that is protected, or the table itself. */
 extern Oid	custody_schema_root(Oid leaf);
+/* The bytes of a definition. */
+extern bytea *custody_schema_encode(const cc_schema *s);
 /* The definition of a leaf's present layout. */
 extern bytea *custody_schema_define(Relation leaf, const CustodyProtection *protection);
 /* Leaf tables with storage of a protected root (itself if plain). */

@@ -39,6 +39,7 @@
 #include "utils/timestamp.h"
 
 #include "core/encode.h"
+#include "pg/canonical.h"
 #include "pg/catalog.h"
 #include "pg/compat.h"
 #include "pg/copied.h"
@@ -154,16 +155,6 @@ sign_step(CustodySealResult *result)
 /* The block */
 
 static bytea *
-make_bytea(const uint8 *data, Size len)
-{
-	bytea	   *b = palloc(VARHDRSZ + len);
-
-	SET_VARSIZE(b, VARHDRSZ + len);
-	memcpy(VARDATA(b), data, len);
-	return b;
-}
-
-static bytea *
 encode_header(const cc_block *block)
 {
 	cc_writer	w;
@@ -171,21 +162,10 @@ encode_header(const cc_block *block)
 
 	cc_writer_init(&w, NULL, 0);
 	cc_write_block(&w, block);
-	header = palloc(VARHDRSZ + w.len);
-	SET_VARSIZE(header, VARHDRSZ + w.len);
+	header = custody_catalog_bytea(NULL, w.len);
 	cc_writer_init(&w, VARDATA(header), w.len);
 	cc_write_block(&w, block);
 	return header;
-}
-
-static cc_slice
-slice_of(const char *text)
-{
-	cc_slice	s;
-
-	s.data = (const uint8_t *) text;
-	s.len = strlen(text);
-	return s;
 }
 
 static bytea *
@@ -209,8 +189,8 @@ make_header(const CustodyLife *life, const CustodyBatch *batch, TimestampTz now)
 	if (last->exists)
 		cc_checkpoint_digest(block.previous, last->origin, last->head.size,
 							 last->head.root);
-	block.origin = slice_of(life->incarnation.origin);
-	block.snapshot = slice_of(custody_pickup_snapshot());
+	block.origin = custody_canonical_slice(life->incarnation.origin);
+	block.snapshot = custody_canonical_slice(custody_pickup_snapshot());
 	return encode_header(&block);
 }
 
@@ -246,7 +226,7 @@ append_block(const CustodyLife *life, const CustodyBatch *batch,
 	values[Anum_block_tree_size - 1] = Int64GetDatum((int64) tree->frontier.size);
 	values[Anum_block_header - 1] = PointerGetDatum(header);
 	values[Anum_block_frontier - 1] =
-		PointerGetDatum(make_bytea((uint8 *) tree->frontier.nodes,
+		PointerGetDatum(custody_catalog_bytea((uint8 *) tree->frontier.nodes,
 								   cc_frontier_count(&tree->frontier) * CC_DIGEST_SIZE));
 	custody_catalog_insert(CUSTODY_LOG_BLOCK, values, nulls);
 	result->tree_size = tree->frontier.size;

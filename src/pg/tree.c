@@ -22,16 +22,6 @@
 #include "pg/error.h"
 #include "pg/tree.h"
 
-static bytea *
-make_bytea(const uint8 *data, Size len)
-{
-	bytea	   *b = palloc(VARHDRSZ + len);
-
-	SET_VARSIZE(b, VARHDRSZ + len);
-	memcpy(VARDATA(b), data, len);
-	return b;
-}
-
 static void
 check_length(const bytea *b, Size len, const char *what)
 {
@@ -87,7 +77,7 @@ store_tile(int level, int64 tile_index, const uint8 hashes[CC_TILE_BYTES])
 {
 	Datum		values[Anum_tile_hashes];
 	bool		nulls[Anum_tile_hashes] = {0};
-	bytea	   *bytes = make_bytea(hashes, CC_TILE_BYTES);
+	bytea	   *bytes = custody_catalog_bytea(hashes, CC_TILE_BYTES);
 
 	values[Anum_tile_level - 1] = Int16GetDatum(level);
 	values[Anum_tile_tile_index - 1] = Int64GetDatum(tile_index);
@@ -157,7 +147,7 @@ custody_tree_append(CustodyTree *tree, const int64 *txn_no,
 {
 	Datum		values[Anum_leaf_leaf_hash];
 	bool		nulls[Anum_leaf_leaf_hash] = {0};
-	bytea	   *hash = make_bytea(leaf_hash, CC_DIGEST_SIZE);
+	bytea	   *hash = custody_catalog_bytea(leaf_hash, CC_DIGEST_SIZE);
 	int64		leaf_index = (int64) tree->frontier.size;
 
 	values[Anum_leaf_leaf_index - 1] = Int64GetDatum(leaf_index);

@@ -16,7 +16,6 @@
 #include "catalog/pg_authid.h"
 #include "datatype/timestamp.h"
 #include "lib/stringinfo.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "replication/origin.h"
 #include "utils/acl.h"
@@ -29,6 +28,7 @@
 #include "utils/xid8.h"
 
 #include "pg/append.h"
+#include "pg/canonical.h"
 #include "pg/catalog.h"
 #include "pg/compat.h"
 #include "pg/error.h"
@@ -72,19 +72,6 @@ custody_xact_incarnation(void)
 														 Anum_incarnation_incarnation));
 	custody_catalog_scan_end(&scan);
 	return incarnation;
-}
-
-static cc_slice
-utf8_slice(const char *text)
-{
-	cc_slice	s = {NULL, 0};
-
-	if (text != NULL && text[0] != '\0')
-	{
-		s.data = (const uint8_t *) pg_server_to_any(text, strlen(text), PG_UTF8);
-		s.len = strlen((const char *) s.data);
-	}
-	return s;
 }
 
 /* A role's name; its number if it is gone. */
@@ -165,19 +152,19 @@ fill_record(cc_record *r)
 	r->xid = U64FromFullTransactionId(GetTopFullTransactionId());
 	r->start_time = unix_microseconds(GetCurrentTransactionStartTimestamp());
 	r->commit_time = unix_microseconds(GetCurrentTimestamp());
-	r->session_user = utf8_slice(role_name(GetSessionUserId()));
-	r->outer_user = utf8_slice(role_name(GetOuterUserId()));
-	r->current_users = utf8_slice(current_user_names());
-	r->identity = utf8_slice(authenticated_identity());
-	r->client_address = utf8_slice(client_address());
-	r->application = utf8_slice(application_name);
-	r->replication_origin = utf8_slice(replication_origin());
+	r->session_user = custody_canonical_slice(role_name(GetSessionUserId()));
+	r->outer_user = custody_canonical_slice(role_name(GetOuterUserId()));
+	r->current_users = custody_canonical_slice(current_user_names());
+	r->identity = custody_canonical_slice(authenticated_identity());
+	r->client_address = custody_canonical_slice(client_address());
+	r->application = custody_canonical_slice(application_name);
+	r->replication_origin = custody_canonical_slice(replication_origin());
 	r->entry_count = custody_append_count();
 	custody_append_root(r->root);
-	r->actor = utf8_slice(custody_context_actor);
-	r->reason = utf8_slice(custody_context_reason);
-	r->purpose = utf8_slice(custody_context_purpose);
-	r->extra = utf8_slice(custody_context_extra);
+	r->actor = custody_canonical_slice(custody_context_actor);
+	r->reason = custody_canonical_slice(custody_context_reason);
+	r->purpose = custody_canonical_slice(custody_context_purpose);
+	r->extra = custody_canonical_slice(custody_context_extra);
 }
 
 static void
@@ -190,8 +177,7 @@ store_record(const cc_record *r)
 
 	cc_writer_init(&w, NULL, 0);
 	cc_write_record(&w, r);
-	record = palloc(VARHDRSZ + w.len);
-	SET_VARSIZE(record, VARHDRSZ + w.len);
+	record = custody_catalog_bytea(NULL, w.len);
 	cc_writer_init(&w, VARDATA(record), w.len);
 	cc_write_record(&w, r);
 
@@ -334,12 +320,6 @@ custody_xact_note_change(void)
 				 errdetail("Another module changes rows while the transaction commits."),
 				 errhint("Let it make its changes before COMMIT, for instance in a deferred trigger.")));
 	note_current_user();
-}
-
-bool
-custody_xact_has_changes(void)
-{
-	return custody_append_pending();
 }
 
 void

@@ -8,8 +8,6 @@
 /* Note the role in force; registers callbacks at first use.  Raises
  * ERRCODE_CUSTODY_LATE_CHANGE once the transaction record is written. */
 extern void custody_xact_note_change(void);
-/* Has this transaction changed protected tables (or made events)? */
-extern bool custody_xact_has_changes(void);
 /* Raise unless the current transaction is free of unstored changes. */
 extern void custody_xact_require_clean(const char *function);
 /* Called when a (sub)transaction that may have made schema versions ends. */
