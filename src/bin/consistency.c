@@ -23,6 +23,7 @@ static const char usage_text[] =
 "  --key VKEY     trust this verifier key (name+id+key); may be repeated\n"
 "  --keys FILE    trust the verifier keys in FILE, one a line\n"
 "  --old FILE     the checkpoint that you kept\n"
+"  --json         print a JSON object\n"
 "  --help         print this and exit\n"
 "  --version      print the version and exit\n"
 "\n"
@@ -31,6 +32,7 @@ static const char usage_text[] =
 typedef struct Growth
 {
 	Trust		trust;
+	bool		json;
 	const char *old_file;
 	const char *file;
 	cc_checkpoint old;
@@ -45,6 +47,7 @@ take_options(Growth *g, int argc, char **argv)
 		{"key", required_argument, NULL, 'k'},
 		{"keys", required_argument, NULL, 'K'},
 		{"old", required_argument, NULL, 'o'},
+		{"json", no_argument, NULL, 'j'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0}
@@ -55,6 +58,8 @@ take_options(Growth *g, int argc, char **argv)
 	{
 		if (option == 'o')
 			g->old_file = optarg;
+		else if (option == 'j')
+			g->json = true;
 		else
 			trust_option(&g->trust, option, usage_text);
 	}
@@ -85,6 +90,21 @@ load_proof(Growth *g, const char *text, size_t len)
 			   g->file, g->proof.number, g->old.size);
 }
 
+static void
+print_json(const Growth *g, cc_status status)
+{
+	printf("{\"consistent\": %s, \"old_origin\": ", status == CC_OK ? "true" : "false");
+	show_json_string(g->old.origin);
+	printf(", \"old_size\": %" PRIu64 ", \"origin\": ", g->old.size);
+	show_json_string(g->now.origin);
+	printf(", \"tree_size\": %" PRIu64 ", \"problem\": ", g->now.size);
+	if (status == CC_OK)
+		fputs("null", stdout);
+	else
+		show_json_string(cc_status_text(status));
+	fputs("}\n", stdout);
+}
+
 int
 consistency_main(int argc, char **argv)
 {
@@ -99,7 +119,9 @@ consistency_main(int argc, char **argv)
 	len = read_whole(g.file, &text, &capacity);
 	load_proof(&g, text, len);
 	status = cc_add_checkpoint_check(&g.proof, &g.now, g.old.root);
-	if (status == CC_OK)
+	if (g.json)
+		print_json(&g, status);
+	else if (status == CC_OK)
 		printf("consistent: %s of size %" PRIu64 " only grew, to size %" PRIu64 " of %s\n",
 			   g.old.origin, g.old.size, g.now.size, g.now.origin);
 	else

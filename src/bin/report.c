@@ -58,6 +58,31 @@ print_and_exit(const char *text)
 }
 
 void
+print_notice(bool json, const char *format, va_list args)
+{
+	char		text[1024];
+
+	(void) vsnprintf(text, sizeof(text), format, args);
+	if (json)
+	{
+		fputs("{\"notice\": ", stdout);
+		show_json_string(text);
+		fputs("}\n", stdout);
+	}
+	else
+		printf("notice: %s\n", text);
+}
+
+void
+print_verdict(uint64_t findings)
+{
+	if (findings > 0)
+		printf("NOT verified, %" PRIu64 " finding%s: ", findings, findings == 1 ? "" : "s");
+	else
+		fputs("verified: ", stdout);
+}
+
+void
 finish_output(void)
 {
 	if (fflush(stdout) != 0 || ferror(stdout))

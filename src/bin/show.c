@@ -7,6 +7,7 @@
  * as it is.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "verify.h"
 
@@ -142,6 +143,25 @@ show_json_text(cc_slice s)
 		put_hex(s.data, s.len);
 		fputs("\"}", stdout);
 	}
+}
+
+void
+show_json_string(const char *text)
+{
+	cc_slice	s;
+
+	s.data = (const uint8_t *) text;
+	s.len = strlen(text);
+	show_json_text(s);
+}
+
+void
+show_json_number(bool given, uint64_t number)
+{
+	if (given)
+		printf("%" PRIu64, number);
+	else
+		fputs("null", stdout);
 }
 
 /* Lower case, digits and underscores: what SQL takes without quotes. */

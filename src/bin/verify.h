@@ -11,6 +11,7 @@
 #define VERIFY_H
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "core/checkpoint.h"
@@ -25,8 +26,8 @@
 #define EXIT_CANNOT 2
 
 /* Each is given its own name as argv[0]; returns the exit status. */
+extern int	bundle_main(int argc, char **argv);
 extern int	consistency_main(int argc, char **argv);
-extern int	ledger_main(int argc, char **argv);
 extern int	proof_main(int argc, char **argv);
 
 /* report.c */
@@ -39,6 +40,11 @@ extern void *allocate(void *old, size_t count, size_t size);
 /* A name from the ledger must not be able to draw on the terminal. */
 extern void print_name(cc_slice s);
 extern void print_and_exit(const char *text);
+/* Worth knowing, but no finding: a line, or a JSON object. */
+extern void print_notice(bool json, const char *format, va_list args)
+			__attribute__((format(printf, 2, 0)));
+/* How the line that ends a report begins. */
+extern void print_verdict(uint64_t findings);
 /* Exits if anything that was printed did not arrive. */
 extern void finish_output(void);
 
@@ -53,7 +59,10 @@ extern void show_file(cc_slice s);
 extern void show_value(const cc_value *v);
 /* JSON strings; one that is not UTF-8 is an object {"hex": ...}. */
 extern void show_json_text(cc_slice s);
+extern void show_json_string(const char *text);
 extern void show_json_value(const cc_value *v);
+/* A number, or null unless it is given. */
+extern void show_json_number(bool given, uint64_t number);
 /* A JSON object's member name; bytes that are not UTF-8 as \\xHH. */
 extern void show_json_name(cc_slice s);
 /* schema.table in one JSON string, each as SQL has it. */

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 #
-# pg_custody_verify on the pinned ledger and on damaged copies of it.  Needs
+# pg_custody_verify bundle on the pinned ledger and on damaged copies of it.  Needs
 # no server.  Each scenario has a name, a sub that mutilates the lines, the
 # exit status and a pattern that the output must match.
 
@@ -44,6 +44,12 @@ my @anchors = map { spew("anchor$_", $notes[$_]) } 0 .. $#notes;
 
 # Run the program; returns its status and everything it wrote.
 sub verify
+{
+	my (@args) = @_;
+	return run('bundle', @args);
+}
+
+sub run
 {
 	my (@args) = @_;
 	my $output = qx{'$program' @args 2>&1};
@@ -90,6 +96,33 @@ check('quiet', 0, qr/^$/, '--quiet --keys', $keys, $good);
 check('standard input', 0, qr/^verified: /m, '--keys', $keys, '-', '<', $good);
 check('help', 0, qr/^Usage: /, '--help');
 check('version', 0, qr/^pg_custody_verify /, '--version');
+
+# Commands
+my @calls = (
+	[ 'no command', 2, qr/name a command/ ],
+	[ 'a file is no command', 2, qr/"\Q$good\E" is no command/, $good ],
+	[ 'help of all', 0, qr/^Usage: .*^  bundle .*^  consistency .*^  proof /ms, '--help' ],
+	[ 'version of all', 0, qr/^pg_custody_verify /, '--version' ]);
+foreach my $call (@calls)
+{
+	my ($name, $status, $pattern, @args) = @$call;
+	my ($got, $output) = run(@args);
+	is($got, $status, "$name: exit status");
+	like($output, $pattern, "$name: output");
+}
+
+# JSON
+sub objects
+{
+	my (@args) = @_;
+	return map { decode_json($_) } split /\n/, (verify('--json --keys', $keys, @args))[1];
+}
+my ($restart, $summary) = objects($good);
+like($restart->{notice}, qr/^incarnation 2 begins at leaf 11;/, 'JSON of a notice');
+is_deeply({ %$summary{qw(verified findings notices blocks transactions entries tree_size)} },
+	{ verified => JSON::PP::true, findings => 0, notices => 1, blocks => 6, transactions => 8, entries => 13, tree_size => 14 },
+	'JSON of what verified');
+check('JSON and quiet', 0, qr/^$/, '--json --quiet --keys', $keys, $good);
 
 check('no key', 2, qr/trusted key/, $good);
 check('no ledger', 2, qr/name one ledger/, '--keys', $keys);
@@ -170,6 +203,14 @@ check('anchor of an explained loss', 0,
 	'--keys', $keys, '--anchor', $lost, $good);
 check('anchor of a loss not yet explained', 1, qr/^finding: anchor_beyond /m,
 	'--keys', $keys, '--anchor', $lost, $short);
+
+my @damaged = @ledger;
+alter(\$damaged[5], 2, flip(-3));
+my ($finding, undef, $verdict) = objects(spew('damaged', @damaged));
+is_deeply({ %$finding{qw(finding block leaf entry table)} },
+	{ finding => 'entry_altered', block => 0, leaf => 1, entry => 2, table => 'public.patient' }, 'JSON of a finding');
+like($finding->{detail}, qr/values/, 'JSON of a finding says what');
+is_deeply([ @$verdict{qw(verified findings)} ], [ JSON::PP::false, 1 ], 'JSON of what did not verify');
 
 # No values may ever be printed.
 my @leaky = @ledger;

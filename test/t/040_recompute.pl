@@ -55,7 +55,7 @@ spew($file, $ledger);
 
 command_ok([ 'python3', 'test/recompute/recompute.py', $file, $key ],
 	'recomputed from the format alone');
-command_ok([ 'pg_custody_verify', '--key', $key, $file ], 'verified offline');
+command_ok([ 'pg_custody_verify', 'bundle', '--key', $key, $file ], 'verified offline');
 
 # Change one character of every kind of line.
 foreach my $kind (qw(leaf entry checkpoint))
@@ -68,7 +68,7 @@ foreach my $kind (qw(leaf entry checkpoint))
 	spew($file, join("\n", @lines) . "\n");
 	command_exit_is([ 'python3', 'test/recompute/recompute.py', $file, $key ],
 		1, "recomputation refuses a changed $kind");
-	command_exit_is([ 'pg_custody_verify', '--key', $key, $file ],
+	command_exit_is([ 'pg_custody_verify', 'bundle', '--key', $key, $file ],
 		1, "the offline verifier refuses a changed $kind");
 }
 

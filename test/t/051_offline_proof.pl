@@ -122,7 +122,7 @@ check('missing file', 2, qr/could not open/, 'proof --keys', $keys, "$folder/non
 check('empty file', 2, qr/not a proof/, 'proof --keys', $keys, '/dev/null');
 check('unlisted option', 2, qr/--help/, 'proof --frobnicate', $file{insert});
 check('help', 0, qr/^Usage: pg_custody_verify proof/, 'proof --help');
-check('a ledger is no proof', 2, qr/not a ledger bundle/, 'ledger --keys', $keys, $file{insert});
+check('a ledger is no proof', 2, qr/not a ledger bundle/, 'bundle --keys', $keys, $file{insert});
 
 # Damages.  The recomputation must refuse whatever the program refuses.
 sub refused
@@ -271,6 +271,16 @@ check('no old checkpoint', 2, qr/--old/, 'consistency --keys', $keys, $growth);
 check('no consistency proof', 2, qr/is not a consistency proof/, @usual, $file{insert});
 check('consistency proof with CRLF', 2, qr/is not a consistency proof/, @usual,
 	spew('damaged', map { s/\n/\r\n/r } @growth));
+$json = decode_json((run("'$program'", @usual, '--json', $growth))[1]);
+is_deeply($json,
+	{
+		consistent => JSON::PP::true, old_origin => 'hospital.example/custody', old_size => 6,
+		origin => 'hospital.example/custody/2', tree_size => 14, problem => undef
+	},
+	'JSON of growth');
+$json = decode_json((run("'$program'", @usual, '--json', spew('damaged', @growth[ 0, 2 .. $#growth ])))[1]);
+is_deeply([ @$json{qw(consistent tree_size)} ], [ JSON::PP::false, 14 ], 'JSON of no growth');
+ok($json->{problem}, 'JSON of no growth says why');
 
 # Names and values that would draw on a terminal.
 my $hostile = spew('hostile', $vectors->{hostile});

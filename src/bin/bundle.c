@@ -1,5 +1,5 @@
 /*
- * ledger.c
+ * bundle.c
  *	  Verify a ledger bundle offline, against verifier keys and anchors the
  *	  caller trusts.
  *
@@ -47,6 +47,7 @@ typedef struct Verifier
 {
 	/* what the caller trusts */
 	bool		quiet;
+	bool		json;
 	Trust		trust;
 	Anchor	   *anchors;		/* by size */
 	size_t		nanchors;
@@ -71,7 +72,7 @@ static uint16_t positions[CC_MAX_COLUMNS];
 static cc_column columns[CC_MAX_COLUMNS];
 
 static const char usage_text[] =
-"Usage: pg_custody_verify [ledger] [OPTION]... LEDGER\n"
+"Usage: pg_custody_verify bundle [OPTION]... LEDGER\n"
 "\n"
 "Verifies a ledger bundle ('-' reads standard input) against keys and anchors\n"
 "that you trust.  Needs no server and no network.\n"
@@ -80,42 +81,74 @@ static const char usage_text[] =
 "  --keys FILE    trust the verifier keys in FILE, one a line\n"
 "  --anchor FILE  a checkpoint kept elsewhere, which the ledger must contain;\n"
 "                 may be repeated\n"
+"  --json         print JSON objects: one for each finding and notice, one at the end\n"
 "  --quiet        print findings only\n"
 "  --help         print this and exit\n"
 "  --version      print the version and exit\n"
 "\n"
 "Every key that signed a block must be among the trusted ones.\n"
-"Exit status: 0 verified, 1 findings, 2 could not check.\n"
-"\n"
-"Other commands, each with a --help: pg_custody_verify proof, consistency.\n";
+"Exit status: 0 verified, 1 findings, 2 could not check.\n";
 
 /* Reporting */
+
+/* Is the leaf of the block at hand? */
+static bool
+in_block(const Verifier *v, const cc_finding *f)
+{
+	return v->audit.blocks > 0 && f->leaf >= v->audit.block_first;
+}
+
+static void
+print_finding(const Verifier *v, const cc_finding *f, const cc_schema *table)
+{
+	printf("finding: %s", cc_finding_text(f->code));
+	if (in_block(v, f))
+		printf(" block=%" PRIu64, v->audit.block_number);
+	printf(" leaf=%" PRIu64, f->leaf);
+	if (f->entry >= 0)
+		printf(" entry=%" PRId64, f->entry);
+	if (table != NULL)
+	{
+		fputs(" table=", stdout);
+		print_name(table->schema);
+		(void) putchar('.');
+		print_name(table->table);
+	}
+	printf(": %s\n", f->detail);
+}
+
+static void
+print_finding_json(const Verifier *v, const cc_finding *f, const cc_schema *table)
+{
+	printf("{\"finding\": \"%s\", \"block\": ", cc_finding_text(f->code));
+	show_json_number(in_block(v, f), v->audit.block_number);
+	printf(", \"leaf\": %" PRIu64 ", \"entry\": ", f->leaf);
+	show_json_number(f->entry >= 0, (uint64_t) f->entry);
+	fputs(", \"table\": ", stdout);
+	if (table == NULL)
+		fputs("null", stdout);
+	else
+		show_json_table(table->schema, table->table);
+	fputs(", \"detail\": ", stdout);
+	show_json_string(f->detail);
+	fputs("}\n", stdout);
+}
 
 /* Print the findings gathered since the last call and count them. */
 static void
 report(Verifier *v, const cc_schema *table)
 {
-	const cc_audit *a = &v->audit;
 	int			i;
 
 	for (i = 0; i < v->findings.n; i++)
 	{
 		const cc_finding *f = &v->findings.items[i];
+		const cc_schema *named = f->entry >= 0 ? table : NULL;
 
-		printf("finding: %s", cc_finding_text(f->code));
-		if (a->blocks > 0 && f->leaf >= a->block_first)
-			printf(" block=%" PRIu64, a->block_number);
-		printf(" leaf=%" PRIu64, f->leaf);
-		if (f->entry >= 0)
-			printf(" entry=%" PRId64, f->entry);
-		if (f->entry >= 0 && table != NULL)
-		{
-			fputs(" table=", stdout);
-			print_name(table->schema);
-			(void) putchar('.');
-			print_name(table->table);
-		}
-		printf(": %s\n", f->detail);
+		if (v->json)
+			print_finding_json(v, f, named);
+		else
+			print_finding(v, f, named);
 	}
 	v->reported += (uint64_t) v->findings.n + v->findings.dropped;
 	v->findings.n = 0;
@@ -134,11 +167,9 @@ notice(Verifier *v, const char *format,...)
 	v->notices++;
 	if (v->quiet)
 		return;
-	fputs("notice: ", stdout);
 	va_start(args, format);
-	(void) vprintf(format, args);
+	print_notice(v->json, format, args);
 	va_end(args);
-	(void) putchar('\n');
 }
 
 /* Anchors */
@@ -472,6 +503,18 @@ verify(Verifier *v, const char *ledger)
 }
 
 static void
+print_summary_json(const Verifier *v, const char *root)
+{
+	const cc_audit *a = &v->audit;
+
+	printf("{\"verified\": %s, \"findings\": %" PRIu64 ", \"notices\": %" PRIu64
+		   ", \"blocks\": %" PRIu64 ", \"transactions\": %" PRIu64 ", \"entries\": %" PRIu64
+		   ", \"tree_size\": %" PRIu64 ", \"root\": \"%s\"}\n",
+		   v->reported == 0 ? "true" : "false", v->reported, v->notices,
+		   a->blocks, a->transactions, a->entries, a->log.size, root);
+}
+
+static void
 print_summary(Verifier *v)
 {
 	const cc_audit *a = &v->audit;
@@ -482,12 +525,14 @@ print_summary(Verifier *v)
 		notice(v, "%" PRIu64 " entries lack values but erasure entries account for %" PRIu64, a->withheld, a->erasures);
 	if (v->quiet)
 		return;
-	if (v->reported > 0)
-		printf("NOT verified, %" PRIu64 " finding%s: ", v->reported, v->reported == 1 ? "" : "s");
-	else
-		printf("verified: ");
 	cc_frontier_root(&a->log, root);
 	cc_base64_encode(text, root, sizeof(root));
+	if (v->json)
+	{
+		print_summary_json(v, text);
+		return;
+	}
+	print_verdict(v->reported);
 	printf("%" PRIu64 " blocks, %" PRIu64 " transactions, %" PRIu64 " entries, size %" PRIu64 ", root %s\n",
 		   a->blocks, a->transactions, a->entries, a->log.size, text);
 }
@@ -508,6 +553,8 @@ take_option(Verifier *v, int option)
 {
 	if (option == 'a')
 		add_anchor(v, optarg);
+	else if (option == 'j')
+		v->json = true;
 	else if (option == 'q')
 		v->quiet = true;
 	else
@@ -521,6 +568,7 @@ take_options(Verifier *v, int argc, char **argv)
 		{"key", required_argument, NULL, 'k'},
 		{"keys", required_argument, NULL, 'K'},
 		{"anchor", required_argument, NULL, 'a'},
+		{"json", no_argument, NULL, 'j'},
 		{"quiet", no_argument, NULL, 'q'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
@@ -537,7 +585,7 @@ take_options(Verifier *v, int argc, char **argv)
 }
 
 int
-ledger_main(int argc, char **argv)
+bundle_main(int argc, char **argv)
 {
 	static Verifier v;
 	const char *ledger = take_options(&v, argc, argv);
