@@ -83,8 +83,9 @@ load_proof(Growth *g, const char *text, size_t len)
 		status = cc_checkpoint_parse(&g->now, (const char *) g->proof.note.data, g->proof.note.len);
 	if (status != CC_OK)
 		cannot("\"%s\" is not a consistency proof: %s", g->file, cc_status_text(status));
-	if (!note_signed(&g->trust, &g->now))
-		cannot("the checkpoint in \"%s\" is not signed by a trusted key", g->file);
+	status = note_check(&g->trust, &g->now);
+	if (status != CC_OK)
+		cannot("the checkpoint in \"%s\" is not signed by a trusted key: %s", g->file, cc_status_text(status));
 	if (g->proof.number != g->old.size)
 		cannot("\"%s\" begins at size %" PRIu64 ", the checkpoint that you kept is of size %" PRIu64,
 			   g->file, g->proof.number, g->old.size);

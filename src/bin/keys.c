@@ -4,7 +4,6 @@
  *
  * Nothing that is checked ever adds to it.
  */
-#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,62 +74,29 @@ trust_free(Trust *t)
 	free(t->keys);
 }
 
-bool
-note_trusted(const Trust *t, const cc_checkpoint *c)
+cc_status
+note_check(const Trust *t, const cc_checkpoint *c)
 {
-	size_t		i;
-
-	for (i = 0; i < t->nkeys; i++)
-	{
-		if (cc_checkpoint_check(c, &t->keys[i]) == CC_OK)
-			return true;
-	}
-	return false;
-}
-
-bool
-note_signed(const Trust *t, const cc_checkpoint *c)
-{
-	bool		found = false;
-	size_t		i;
-
-	for (i = 0; i < t->nkeys; i++)
-	{
-		cc_status	status;
-
-		if (t->keys[i].type == CC_SIG_COSIGNATURE)
-			continue;
-		status = cc_checkpoint_check(c, &t->keys[i]);
-		if (status == CC_E_UNSIGNED)
-			continue;
-		if (status != CC_OK)
-			return false;
-		found = true;
-	}
-	return found;
+	return cc_checkpoint_signed(c, t->keys, t->nkeys);
 }
 
 void
 load_checkpoint(const Trust *t, cc_checkpoint *c, const char *name)
 {
+	char	   *text = NULL;
+	size_t		capacity = 0;
+	size_t		len = read_whole(name, &text, &capacity);
 	cc_status	status;
-	char		text[CC_NOTE_MAX + 2];
-	size_t		len;
-	FILE	   *file = fopen(name, "rb");
 
-	if (file == NULL)
-		cannot("could not open \"%s\": %s", name, strerror(errno));
-	len = fread(text, 1, sizeof(text) - 1, file);
-	if (ferror(file))
-		cannot("could not read \"%s\": %s", name, strerror(errno));
-	(void) fclose(file);
-	len = cc_note_restore(text, len);
+	len = cc_note_restore(text, len);	/* read_whole leaves room */
 	status = cc_checkpoint_parse(c, text, len);
 	if (status != CC_OK)
 		cannot("\"%s\" is not a checkpoint: %s", name, cc_status_text(status));
-	if (!note_trusted(t, c))
-		cannot("the checkpoint in \"%s\" is not signed by a trusted key", name);
+	status = note_check(t, c);
+	if (status != CC_OK)
+		cannot("the checkpoint in \"%s\" is not signed by a trusted key: %s", name, cc_status_text(status));
 	c->nsignatures = 0;
 	c->text.data = NULL;
 	c->text.len = 0;
+	free(text);
 }

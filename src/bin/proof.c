@@ -244,8 +244,8 @@ check_row(Checker *p, size_t len)
 		invalid(p, "not the one form of a row proof", cc_status_text(status));
 		return;
 	}
-	status = cc_row_proof_check(&proof, p->trust.keys, (int) p->trust.nkeys, &step);
-	if (status == CC_E_CRYPTO)
+	status = cc_row_proof_check(&proof, p->trust.keys, p->trust.nkeys, &step);
+	if (status == CC_E_CRYPTO || status == CC_E_UNSUPPORTED)
 		unchecked(p, cc_proof_step_text(step), cc_status_text(status));
 	else if (status != CC_OK)
 		invalid(p, cc_proof_step_text(step), cc_status_text(status));
@@ -279,9 +279,15 @@ check_leaf(Checker *p, size_t len)
 	cc_merkle_leaf(hash, p->leaf, p->leaf_len);
 	status = cc_tlog_proof_check(&proof, &c, hash);
 	if (status != CC_OK)
+	{
 		invalid(p, "the leaf is not in the log of the checkpoint", cc_status_text(status));
-	else if (!note_signed(&p->trust, &c))
-		invalid(p, "the checkpoint is not signed by a trusted key", NULL);
+		return;
+	}
+	status = note_check(&p->trust, &c);
+	if (status == CC_E_CRYPTO || status == CC_E_UNSUPPORTED)
+		unchecked(p, cc_proof_step_text(CC_STEP_SIGNATURE), cc_status_text(status));
+	else if (status != CC_OK)
+		invalid(p, cc_proof_step_text(CC_STEP_SIGNATURE), cc_status_text(status));
 	else
 		print_leaf(p, &proof, &c);
 }

@@ -91,7 +91,10 @@ extern void reader_close(LineReader *r);
 /* The next line without its LF, or NULL; valid until the next call. */
 extern char *reader_line(LineReader *r, size_t *len);
 
-/* A whole file into a buffer that grows and is used again; its length. */
+/*
+ * A whole file into a buffer that grows and is used again, and has room for
+ * more; its length.
+ */
 extern size_t read_whole(const char *name, char **buffer, size_t *capacity);
 
 /* keys.c */
@@ -114,12 +117,8 @@ extern void trust_free(Trust *t);
  * program.
  */
 extern void trust_option(Trust *t, int option, const char *usage);
-extern bool note_trusted(const Trust *t, const cc_checkpoint *c);
-/*
- * The same for the checkpoint of a proof: a witness does not speak for the
- * log, and one line of a trusted key that is wrong spoils the note.
- */
-extern bool note_signed(const Trust *t, const cc_checkpoint *c);
+/* Do the trusted keys stand behind the note?  See cc_checkpoint_signed(). */
+extern cc_status note_check(const Trust *t, const cc_checkpoint *c) CC_CHECK_RESULT;
 /*
  * A checkpoint that the caller kept, whatever mail and editors made of its
  * line ends; exits unless a trusted key signed it.  Its slices are empty.

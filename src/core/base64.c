@@ -68,6 +68,17 @@ decode_group(uint32_t *out, const char *text, int padding)
 	return (v & ((1u << (8 * padding)) - 1)) == 0;
 }
 
+/* Up to three bytes of a group to their place. */
+static void
+put_group(uint8_t *p, size_t left, uint32_t v)
+{
+	p[0] = (uint8_t) (v >> 16);
+	if (left > 1)
+		p[1] = (uint8_t) (v >> 8);
+	if (left > 2)
+		p[2] = (uint8_t) v;
+}
+
 /* out may be text itself: a group is read before its bytes are written. */
 cc_status
 cc_base64_decode(void *out, size_t out_cap, size_t *out_len,
@@ -76,7 +87,6 @@ cc_base64_decode(void *out, size_t out_cap, size_t *out_len,
 	uint8_t    *p = out;
 	int			padding = 0;
 	size_t		size;
-	size_t		n = 0;
 	size_t		i;
 
 	if (len % 4 != 0)
@@ -84,7 +94,7 @@ cc_base64_decode(void *out, size_t out_cap, size_t *out_len,
 	while (padding < 2 && len > 0 && text[len - 1 - (size_t) padding] == '=')
 		padding++;
 	size = len / 4 * 3 - (size_t) padding;
-	if (size > out_cap)
+	if (p != NULL && size > out_cap)
 		return CC_E_SPACE;
 	for (i = 0; i < len; i += 4)
 	{
@@ -92,11 +102,8 @@ cc_base64_decode(void *out, size_t out_cap, size_t *out_len,
 
 		if (!decode_group(&v, text + i, i + 4 == len ? padding : 0))
 			return CC_E_FORM;
-		p[n++] = (uint8_t) (v >> 16);
-		if (n < size)
-			p[n++] = (uint8_t) (v >> 8);
-		if (n < size)
-			p[n++] = (uint8_t) v;
+		if (p != NULL)
+			put_group(p + i / 4 * 3, size - i / 4 * 3, v);
 	}
 	*out_len = size;
 	return CC_OK;

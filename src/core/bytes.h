@@ -77,7 +77,10 @@ extern size_t cc_varint_size(uint64_t v);
 #define CC_BASE64_SIZE(len) ((((len) + 2) / 3) * 4)
 /* Writes exactly CC_BASE64_SIZE(len) characters, no terminator. */
 extern void cc_base64_encode(char *out, const void *data, size_t len);
-/* Canonical padded base64 only; *out_len is set on success. */
+/*
+ * Canonical padded base64 only; *out_len is set on success.  Without an out
+ * the text is only looked at, whatever its length.
+ */
 extern cc_status cc_base64_decode(void *out, size_t out_cap, size_t *out_len,
 								  const char *text, size_t len) CC_CHECK_RESULT;
 /* The same for base64 of exactly size bytes. */

@@ -3,7 +3,7 @@
  *	  The signed tree head: C2SP tlog-checkpoint in a signed-note.
  *
  * The parser accepts what cc_checkpoint_text() and cc_note_line() write and
- * notes with the lines of foreign keys; nothing else.
+ * notes with the lines of foreign keys, of any length; nothing else.
  */
 #include "core/checkpoint.h"
 
@@ -12,11 +12,6 @@
 #define CHECKPOINT_PREFIX 0x19
 #define ROOT_DIGITS CC_BASE64_SIZE(CC_DIGEST_SIZE)
 #define SIGNED_ID_SIZE 4
-
-/*
- * Longest signature passed over: post-quantum ones take nearly 5000 bytes.
- */
-#define FOREIGN_SIGNATURE_MAX 5120
 
 /* Em dash and space. */
 static const char line_start[] = "\xE2\x80\x94 ";
@@ -109,29 +104,32 @@ parse_text(cc_checkpoint *c, cc_reader *r)
 	return cc_base64_decode_fixed(c->root, CC_DIGEST_SIZE, root);
 }
 
-/* The base64 part of a signature line. */
+/* The base64 part of a signature line: its form, and the key id in it. */
 static cc_status
-parse_signature(cc_note_signature *s, cc_slice digits)
+parse_digits(cc_note_signature *s, cc_slice digits)
 {
-	uint8_t		raw[SIGNED_ID_SIZE + FOREIGN_SIGNATURE_MAX];
+	uint8_t		head[6];
 	size_t		len;
 	cc_status	status;
 
-	status = cc_base64_decode(raw, sizeof(raw), &len,
-							  (const char *) digits.data, digits.len);
+	status = cc_base64_decode(NULL, 0, &len, (const char *) digits.data,
+							  digits.len);
 	if (status != CC_OK)
 		return status;
 	if (len <= SIGNED_ID_SIZE)
 		return CC_E_FORM;
-	s->id = cc_load_u32(raw);
-	len -= SIGNED_ID_SIZE;
-	s->len = len <= CC_SIGNATURE_MAX ? len : 0;
-	memcpy(s->signature, raw + SIGNED_ID_SIZE, s->len);
+	status = cc_base64_decode(head, sizeof(head), &len,
+							  (const char *) digits.data,
+							  CC_BASE64_SIZE(sizeof(head)));
+	if (status != CC_OK)
+		return status;
+	s->id = cc_load_u32(head);
+	s->digits = digits;
 	return CC_OK;
 }
 
-static cc_status
-parse_signature_line(cc_note_signature *s, cc_slice line)
+cc_status
+cc_note_line_parse(cc_note_signature *s, cc_slice line)
 {
 	size_t		start = sizeof(line_start) - 1;
 	const uint8_t *space;
@@ -149,7 +147,23 @@ parse_signature_line(cc_note_signature *s, cc_slice line)
 		return CC_E_FORM;
 	line.data = space + 1;
 	line.len -= s->name.len + 1;
-	return parse_signature(s, line);
+	return parse_digits(s, line);
+}
+
+cc_status
+cc_note_signature_decode(const cc_note_signature *s,
+						 uint8_t out[CC_SIGNATURE_MAX], size_t *len)
+{
+	uint8_t		raw[SIGNED_ID_SIZE + CC_SIGNATURE_MAX];
+	cc_status	status;
+
+	status = cc_base64_decode(raw, sizeof(raw), len,
+							  (const char *) s->digits.data, s->digits.len);
+	if (status != CC_OK)
+		return status;
+	*len -= SIGNED_ID_SIZE;
+	memcpy(out, raw + SIGNED_ID_SIZE, *len);
+	return CC_OK;
 }
 
 cc_status
@@ -175,7 +189,7 @@ cc_checkpoint_parse(cc_checkpoint *c, const char *note, size_t len)
 			return r.status;
 		if (c->nsignatures == CC_NOTE_SIGNATURES_MAX)
 			return CC_E_FORM;
-		status = parse_signature_line(&c->signatures[c->nsignatures], line);
+		status = cc_note_line_parse(&c->signatures[c->nsignatures], line);
 		if (status != CC_OK)
 			return status;
 		c->nsignatures++;
@@ -191,24 +205,58 @@ is_line_of(const cc_note_signature *s, const cc_vkey *k)
 		memcmp(s->name.data, k->name, s->name.len) == 0;
 }
 
+/* A signature too long to be of the key's type does not verify. */
+static cc_status
+check_line(const cc_checkpoint *c, const cc_vkey *k,
+		   const cc_note_signature *s)
+{
+	uint8_t		signature[CC_SIGNATURE_MAX];
+	size_t		len;
+
+	if (cc_note_signature_decode(s, signature, &len) != CC_OK)
+		return CC_E_SIGNATURE;
+	return cc_signature_check(k, c->text.data, c->text.len, signature, len);
+}
+
 cc_status
 cc_checkpoint_check(const cc_checkpoint *c, const cc_vkey *k)
 {
 	cc_status	status = CC_E_UNSIGNED;
 	int			i;
 
-	if (k->type != CC_SIG_COSIGNATURE && strcmp(c->origin, k->name) != 0)
+	if (!cc_vkey_witness(k, c->origin) && strcmp(c->origin, k->name) != 0)
 		return CC_E_UNSIGNED;
 	for (i = 0; i < c->nsignatures; i++)
 	{
-		const cc_note_signature *s = &c->signatures[i];
-
-		if (!is_line_of(s, k))
+		if (!is_line_of(&c->signatures[i], k))
 			continue;
-		status = cc_signature_check(k, c->text.data, c->text.len,
-									s->signature, s->len);
+		status = check_line(c, k, &c->signatures[i]);
 		if (status != CC_OK)
 			return status;
 	}
 	return status;
+}
+
+cc_status
+cc_checkpoint_signed(const cc_checkpoint *c, const cc_vkey *keys,
+					 size_t nkeys)
+{
+	cc_status	found = CC_E_UNSIGNED;
+	size_t		i;
+
+	for (i = 0; i < nkeys; i++)
+	{
+		cc_status	status;
+
+		if (cc_vkey_witness(&keys[i], c->origin))
+			continue;
+		status = cc_checkpoint_check(c, &keys[i]);
+		if (status == CC_OK)
+			found = CC_OK;
+		else if (status == CC_E_UNSUPPORTED)
+			found = found == CC_OK ? CC_OK : status;
+		else if (status != CC_E_UNSIGNED)
+			return status;
+	}
+	return found;
 }

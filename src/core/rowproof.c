@@ -262,32 +262,8 @@ check_log(const cc_row_proof *p)
 	return cc_tlog_proof_check(&p->leaf, &p->checkpoint, hash);
 }
 
-/* One key must have signed; a line of any that is wrong spoils the note. */
-static cc_status
-check_signature(const cc_checkpoint *c, const cc_vkey *keys, int nkeys)
-{
-	cc_status	found = CC_E_UNSIGNED;
-	int			i;
-
-	for (i = 0; i < nkeys; i++)
-	{
-		cc_status	status;
-
-		/* A witness does not speak for the log. */
-		if (keys[i].type == CC_SIG_COSIGNATURE)
-			continue;
-		status = cc_checkpoint_check(c, &keys[i]);
-		if (status == CC_E_UNSIGNED)
-			continue;
-		if (status != CC_OK)
-			return status;
-		found = CC_OK;
-	}
-	return found;
-}
-
 cc_status
-cc_row_proof_check(cc_row_proof *p, const cc_vkey *keys, int nkeys,
+cc_row_proof_check(cc_row_proof *p, const cc_vkey *keys, size_t nkeys,
 				   cc_proof_step *step)
 {
 	cc_status	status;
@@ -305,7 +281,7 @@ cc_row_proof_check(cc_row_proof *p, const cc_vkey *keys, int nkeys,
 	if (status != CC_OK)
 		return status;
 	*step = CC_STEP_SIGNATURE;
-	status = check_signature(&p->checkpoint, keys, nkeys);
+	status = cc_checkpoint_signed(&p->checkpoint, keys, nkeys);
 	if (status == CC_OK)
 		*step = CC_STEP_NONE;
 	return status;

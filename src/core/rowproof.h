@@ -56,7 +56,7 @@ extern cc_status cc_row_proof_parse(cc_row_proof *p, char *text, size_t len) CC_
  * Rules 2 to 5 in that order.  keys: what the verifier trusts, never taken
  * from the proof.  *step says where it failed.
  */
-extern cc_status cc_row_proof_check(cc_row_proof *p, const cc_vkey *keys, int nkeys,
+extern cc_status cc_row_proof_check(cc_row_proof *p, const cc_vkey *keys, size_t nkeys,
 									cc_proof_step *step) CC_CHECK_RESULT;
 
 /*

@@ -15,11 +15,16 @@
 #define ED25519_KEY_SIZE 32
 #define ED25519_SIGNATURE_SIZE 64
 #define P256_KEY_SIZE 91
+#define MLDSA44_KEY_SIZE 1312
+#define MLDSA44_SIGNATURE_SIZE 2420
+#define MLDSA44 "ML-DSA-44"
 #define ID_DIGITS 8
 
 /* The longest message a cosignature is checked over. */
 #define COSIGNED_MAX 1024
 #define COSIGNED_HEADER_MAX 64
+/* label, two names with their lengths, time, start, end, hash */
+#define SUBTREE_MAX (12 + 2 * (1 + CC_ORIGIN_MAX) + 3 * 8 + CC_DIGEST_SIZE)
 
 /* What precedes the 64 bytes of the point. */
 static const uint8_t p256_prefix[27] = {
@@ -78,35 +83,68 @@ cc_key_id(uint8_t type, const char *name, const uint8_t *key, size_t key_len)
 	return digest_id(&h);
 }
 
-/* The key as OpenSSL's object, or NULL if it is not one of its type. */
-static EVP_PKEY *
-load_public(const cc_vkey *k)
+/* Is it of the length, and for ECDSA in the form, that its type has? */
+static bool
+key_well_formed(const cc_vkey *k)
+{
+	switch (k->type)
+	{
+		case CC_SIG_ED25519:
+		case CC_SIG_COSIGNATURE:
+			return k->key_len == ED25519_KEY_SIZE;
+		case CC_SIG_ECDSA_P256:
+			return k->key_len == P256_KEY_SIZE &&
+				memcmp(k->key, p256_prefix, sizeof(p256_prefix)) == 0;
+		case CC_SIG_MLDSA_COSIGNATURE:
+			return k->key_len == MLDSA44_KEY_SIZE;
+		default:
+			return false;
+	}
+}
+
+/*
+ * The key as OpenSSL's object.  Any bytes of its length are an ML-DSA key, so
+ * that one which cannot be loaded tells of the library: OpenSSL has the
+ * algorithm since 3.5, and is asked for it by name.
+ */
+static cc_status
+load_public(EVP_PKEY **pkey, const cc_vkey *k)
 {
 	const unsigned char *p = k->key;
 
+	*pkey = NULL;
+	if (!key_well_formed(k))
+		return CC_E_KEY;
 	if (k->type == CC_SIG_ECDSA_P256)
-	{
-		if (k->key_len != P256_KEY_SIZE ||
-			memcmp(k->key, p256_prefix, sizeof(p256_prefix)) != 0)
-			return NULL;
-		return d2i_PUBKEY(NULL, &p, P256_KEY_SIZE);
-	}
-	if (k->type != CC_SIG_ED25519 && k->type != CC_SIG_COSIGNATURE)
-		return NULL;
-	if (k->key_len != ED25519_KEY_SIZE)
-		return NULL;
-	return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, p,
-									   ED25519_KEY_SIZE);
+		*pkey = d2i_PUBKEY(NULL, &p, P256_KEY_SIZE);
+	else if (k->type == CC_SIG_MLDSA_COSIGNATURE)
+		*pkey = EVP_PKEY_new_raw_public_key_ex(NULL, MLDSA44, NULL, p,
+											   MLDSA44_KEY_SIZE);
+	else
+		*pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, p,
+											ED25519_KEY_SIZE);
+	if (*pkey != NULL)
+		return CC_OK;
+	return k->type == CC_SIG_MLDSA_COSIGNATURE ? CC_E_UNSUPPORTED : CC_E_KEY;
 }
 
+/* A key that only this OpenSSL cannot use is one. */
 static bool
 public_key_usable(const cc_vkey *k)
 {
-	EVP_PKEY   *pkey = load_public(k);
+	EVP_PKEY   *pkey;
+	cc_status	status = load_public(&pkey, k);
 
 	EVP_PKEY_free(pkey);
 	ERR_clear_error();
-	return pkey != NULL;
+	return status == CC_OK || status == CC_E_UNSUPPORTED;
+}
+
+bool
+cc_vkey_witness(const cc_vkey *k, const char *origin)
+{
+	return k->type == CC_SIG_COSIGNATURE ||
+		(k->type == CC_SIG_MLDSA_COSIGNATURE && strcmp(k->name, origin) != 0);
 }
 
 /* Eight lower-case hexadecimal digits. */
@@ -249,22 +287,95 @@ check_cosignature(EVP_PKEY *pkey, const void *message, size_t len,
 					  ED25519_SIGNATURE_SIZE);
 }
 
+/*
+ * The cosigned_message that an ML-DSA-44 cosignature of a whole tree is over;
+ * fails unless text is that of a checkpoint.
+ */
+static void
+write_subtree(cc_writer *w, cc_reader *text, const char *name, uint64_t time)
+{
+	cc_slice	origin = cc_read_line(text);
+	cc_slice	digits = cc_read_line(text);
+	cc_slice	hash = cc_read_line(text);
+	size_t		name_len = strlen(name);
+	uint8_t		root[CC_DIGEST_SIZE];
+	uint64_t	size;
+
+	if (name_len == 0 || name_len > CC_ORIGIN_MAX || origin.len == 0 ||
+		origin.len > CC_ORIGIN_MAX ||
+		cc_decimal_parse(&size, (const char *) digits.data,
+						 digits.len) != CC_OK ||
+		cc_base64_decode_fixed(root, sizeof(root), hash) != CC_OK)
+	{
+		cc_reader_fail(text, CC_E_FORM);
+		return;
+	}
+	cc_write_raw(w, "subtree/v1\n", 12);	/* with its NUL */
+	cc_write_u8(w, (uint8_t) name_len);
+	cc_write_raw(w, name, name_len);
+	cc_write_u64(w, time);
+	cc_write_u8(w, (uint8_t) origin.len);
+	cc_write_raw(w, origin.data, origin.len);
+	cc_write_u64(w, 0);
+	cc_write_u64(w, size);
+	cc_write_raw(w, root, sizeof(root));
+}
+
+/* C2SP tlog-cosignature: u64 time and an ML-DSA-44 signature. */
+static cc_status
+check_subtree(EVP_PKEY *pkey, const char *name, const void *message,
+			  size_t len, const uint8_t *signature, size_t signature_len)
+{
+	uint8_t		cosigned[SUBTREE_MAX];
+	uint64_t	time;
+	cc_writer	w;
+	cc_reader	r;
+
+	if (signature_len != 8 + MLDSA44_SIGNATURE_SIZE)
+		return CC_E_SIGNATURE;
+	time = cc_load_u64(signature);
+	if (time > INT64_MAX)
+		return CC_E_SIGNATURE;
+	cc_reader_init(&r, message, len);
+	cc_writer_init(&w, cosigned, sizeof(cosigned));
+	write_subtree(&w, &r, name, time);
+	if (r.status != CC_OK || w.status != CC_OK)
+		return CC_E_SIGNATURE;
+	return check_with(pkey, NULL, cosigned, w.len, signature + 8,
+					  MLDSA44_SIGNATURE_SIZE);
+}
+
+static cc_status
+check_as_type(EVP_PKEY *pkey, const cc_vkey *k, const void *message,
+			  size_t len, const uint8_t *signature, size_t signature_len)
+{
+	switch (k->type)
+	{
+		case CC_SIG_COSIGNATURE:
+			return check_cosignature(pkey, message, len,
+									 signature, signature_len);
+		case CC_SIG_MLDSA_COSIGNATURE:
+			return check_subtree(pkey, k->name, message, len,
+								 signature, signature_len);
+		case CC_SIG_ECDSA_P256:
+			return check_with(pkey, EVP_sha256(), message, len,
+							  signature, signature_len);
+		default:
+			return check_with(pkey, NULL, message, len,
+							  signature, signature_len);
+	}
+}
+
 cc_status
 cc_signature_check(const cc_vkey *k, const void *message, size_t len,
 				   const uint8_t *signature, size_t signature_len)
 {
-	EVP_PKEY   *pkey = load_public(k);
-	cc_status	status;
+	EVP_PKEY   *pkey;
+	cc_status	status = load_public(&pkey, k);
 
-	if (pkey == NULL)
-		status = CC_E_KEY;
-	else if (k->type == CC_SIG_COSIGNATURE)
-		status = check_cosignature(pkey, message, len,
-								   signature, signature_len);
-	else
-		status = check_with(pkey,
-							k->type == CC_SIG_ED25519 ? NULL : EVP_sha256(),
-							message, len, signature, signature_len);
+	if (status == CC_OK)
+		status = check_as_type(pkey, k, message, len,
+							   signature, signature_len);
 	EVP_PKEY_free(pkey);
 	ERR_clear_error();
 	return status;

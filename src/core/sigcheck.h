@@ -11,10 +11,12 @@
 #define CC_SIG_ED25519 0x01
 #define CC_SIG_ECDSA_P256 0x02
 #define CC_SIG_COSIGNATURE 0x04
+#define CC_SIG_MLDSA_COSIGNATURE 0x06
 
 #define CC_ORIGIN_MAX 255
-#define CC_PUBLIC_KEY_MAX 128
-#define CC_SIGNATURE_MAX 128
+/* ML-DSA-44, the longest; its signature with the time before it */
+#define CC_PUBLIC_KEY_MAX 1312
+#define CC_SIGNATURE_MAX (8 + 2420)
 /* name + 8 hex + 2 plus signs + base64 of type and key */
 #define CC_VERIFIER_KEY_MAX (CC_ORIGIN_MAX + 10 + CC_BASE64_SIZE(1 + CC_PUBLIC_KEY_MAX))
 
@@ -41,7 +43,16 @@ extern uint32_t cc_key_id(uint8_t type, const char *name,
 extern cc_status cc_vkey_parse(cc_vkey *k, const char *text, size_t len) CC_CHECK_RESULT;
 /* Writes a NUL-terminated verifier key; out has CC_VERIFIER_KEY_MAX + 1. */
 extern void cc_vkey_format(char *out, const cc_vkey *k);
-/* CC_OK, CC_E_SIGNATURE, CC_E_KEY, CC_E_CRYPTO; CC_E_SPACE: note too long. */
+/*
+ * Is it the key of a witness to this log, not of the log itself?  A log may
+ * sign with an ML-DSA-44 cosignature of its own name.
+ */
+extern bool cc_vkey_witness(const cc_vkey *k, const char *origin);
+/*
+ * The message is a checkpoint's text.  CC_OK, CC_E_SIGNATURE, CC_E_KEY,
+ * CC_E_CRYPTO; CC_E_SPACE: it is too long; CC_E_UNSUPPORTED: this OpenSSL
+ * lacks the algorithm, which says nothing about the signature.
+ */
 extern cc_status cc_signature_check(const cc_vkey *k, const void *message, size_t len,
 									const uint8_t *signature, size_t signature_len) CC_CHECK_RESULT;
 

@@ -195,7 +195,7 @@ public_of(EVP_PKEY *pkey, cc_vkey *k)
 		return false;
 	k->type = CC_SIG_ECDSA_P256;
 	len = i2d_PUBKEY(pkey, NULL);
-	if (len <= 0 || len > CC_PUBLIC_KEY_MAX)
+	if (len <= 0 || len > (int) sizeof(k->key))
 		return false;
 	k->key_len = (size_t) len;
 	return i2d_PUBKEY(pkey, &p) == len;
@@ -224,7 +224,7 @@ cc_signer_vkey(const cc_signer *s, const char *name, cc_vkey *k)
 
 cc_status
 cc_signer_sign(const cc_signer *s, const void *message, size_t len,
-			   uint8_t signature[CC_SIGNATURE_MAX], size_t *signature_len)
+			   uint8_t signature[CC_MADE_SIGNATURE_MAX], size_t *signature_len)
 {
 	EVP_PKEY   *pkey = pkey_of(s);
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
@@ -233,7 +233,7 @@ cc_signer_sign(const cc_signer *s, const void *message, size_t len,
 
 	if (EVP_PKEY_base_id(pkey) != EVP_PKEY_ED25519)
 		md = EVP_sha256();
-	*signature_len = CC_SIGNATURE_MAX;
+	*signature_len = CC_MADE_SIGNATURE_MAX;
 	ok = ctx != NULL &&
 		EVP_DigestSignInit(ctx, NULL, md, NULL, pkey) == 1 &&
 		EVP_DigestSign(ctx, signature, signature_len, message, len) == 1;

@@ -11,6 +11,8 @@
 #include "core/sigcheck.h"
 
 #define CC_PEM_MAX 1024
+/* A signature that is made here; others are longer (sigcheck.h). */
+#define CC_MADE_SIGNATURE_MAX 128
 
 typedef struct cc_signer cc_signer;
 
@@ -25,7 +27,7 @@ extern cc_status cc_signer_store(const cc_signer *s, char pem[CC_PEM_MAX]) CC_CH
 /* The verifier key under a name. */
 extern cc_status cc_signer_vkey(const cc_signer *s, const char *name, cc_vkey *k) CC_CHECK_RESULT;
 extern cc_status cc_signer_sign(const cc_signer *s, const void *message, size_t len,
-								uint8_t signature[CC_SIGNATURE_MAX], size_t *signature_len) CC_CHECK_RESULT;
+								uint8_t signature[CC_MADE_SIGNATURE_MAX], size_t *signature_len) CC_CHECK_RESULT;
 extern void cc_signer_free(cc_signer *s);	/* NULL is fine */
 
 #endif							/* CC_SIGMAKE_H */

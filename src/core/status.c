@@ -33,6 +33,8 @@ cc_status_text(cc_status status)
 			return "hashes differ";
 		case CC_E_RANGE:
 			return "index or size out of range";
+		case CC_E_UNSUPPORTED:
+			return "this OpenSSL cannot check this algorithm";
 	}
 	return "unlisted status";
 }

@@ -23,7 +23,8 @@ typedef enum cc_status
 	CC_E_SIGNATURE = 8,			/* signature does not verify */
 	CC_E_UNSIGNED = 9,			/* no signature line of the wanted key */
 	CC_E_MISMATCH = 10,			/* hashes differ */
-	CC_E_RANGE = 11				/* index or size out of range */
+	CC_E_RANGE = 11,			/* index or size out of range */
+	CC_E_UNSUPPORTED = 12		/* this OpenSSL lacks the algorithm */
 } cc_status;
 
 /* Plain text of a status: lower case, no full stop; never NULL. */

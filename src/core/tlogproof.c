@@ -24,29 +24,6 @@ begins_with(cc_slice line, const char *word)
 	return line.len >= n && memcmp(line.data, word, n) == 0;
 }
 
-/* Canonical base64 of any length, looked at a piece at a time. */
-static bool
-is_base64(const uint8_t *text, size_t len)
-{
-	uint8_t		piece[48];
-
-	while (len > 0)
-	{
-		size_t		most = CC_BASE64_SIZE(sizeof(piece));
-		size_t		take = len < most ? len : most;
-		size_t		n;
-
-		if (cc_base64_decode(piece, sizeof(piece), &n, (const char *) text,
-							 take) != CC_OK)
-			return false;
-		if (take < len && n != sizeof(piece))
-			return false;
-		text += take;
-		len -= take;
-	}
-	return true;
-}
-
 static cc_status
 parse_number(uint64_t *out, cc_slice line, const char *word)
 {
@@ -129,8 +106,10 @@ cc_tlog_proof_parse(cc_tlog_proof *p, const char *text, size_t len)
 	if (r.status == CC_OK && begins_with(line, EXTRA))
 	{
 		size_t		n = strlen(EXTRA);
+		size_t		extra;
 
-		if (line.len == n || !is_base64(line.data + n, line.len - n))
+		if (cc_base64_decode(NULL, 0, &extra, (const char *) line.data + n,
+							 line.len - n) != CC_OK || extra == 0)
 			return CC_E_FORM;
 		line = cc_read_line(&r);
 	}

@@ -370,7 +370,7 @@ sign_text(const CustodySigner *signer, const char *text, size_t len,
 {
 	char	   *path = custody_keys_path(signer->folder, signer->epoch);
 	char	   *found;
-	uint8		signature[CC_SIGNATURE_MAX];
+	uint8		signature[CC_MADE_SIGNATURE_MAX];
 	size_t		signature_len = 0;
 	cc_signer  *key;
 	cc_vkey		vkey;

@@ -67,21 +67,21 @@ refuse_keys(const char *message, const char *detail)
 }
 
 static cc_vkey *
-parse_keys(FunctionCallInfo fcinfo, int *nkeys)
+parse_keys(FunctionCallInfo fcinfo, size_t *nkeys)
 {
 	Datum	   *elements;
 	bool	   *nulls;
 	cc_vkey    *keys;
+	int			n = 0;
 
-	*nkeys = 0;
 	if (!PG_ARGISNULL(1))
 		deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT,
-						  &elements, &nulls, nkeys);
-	if (*nkeys == 0)
+						  &elements, &nulls, &n);
+	if (n == 0)
 		refuse_keys("no verifier key was given",
 					"A proof says who signed it, not whom to trust.");
-	keys = palloc0(*nkeys * sizeof(cc_vkey));
-	for (int i = 0; i < *nkeys; i++)
+	keys = palloc0(n * sizeof(cc_vkey));
+	for (int i = 0; i < n; i++)
 	{
 		text	   *key = nulls[i] ? NULL : DatumGetTextPP(elements[i]);
 		cc_status	status = key == NULL ? CC_E_TRUNCATED :
@@ -91,6 +91,7 @@ parse_keys(FunctionCallInfo fcinfo, int *nkeys)
 			refuse_keys(psprintf("verifier key %d cannot be read", i + 1),
 						psprintf("It is no key: %s.", cc_status_text(status)));
 	}
+	*nkeys = n;
 	return keys;
 }
 
@@ -190,7 +191,7 @@ show_proof(Shown *result, const cc_row_proof *p)
 }
 
 static void
-verify(Shown *result, text *bundle, const cc_vkey *keys, int nkeys)
+verify(Shown *result, text *bundle, const cc_vkey *keys, size_t nkeys)
 {
 	cc_row_proof *p = make_proof();
 	size_t		len = VARSIZE_ANY_EXHDR(bundle);
@@ -220,7 +221,7 @@ custody_sql_verify_proof(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	cc_vkey    *keys;
-	int			nkeys;
+	size_t		nkeys;
 	Shown		result;
 
 	InitMaterializedSRF(fcinfo, 0);

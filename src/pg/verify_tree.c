@@ -267,25 +267,37 @@ anchor_unreadable(CustodyVerify *v, int number, cc_status status)
 	custody_verify_report(v, &f);
 }
 
-bool
-custody_verify_signed(CustodyVerify *v, const cc_checkpoint *c)
+/* The keys of log_key of this name, palloc'd; those that cannot be read are skipped. */
+static cc_vkey *
+keys_of(CustodyVerify *v, const char *origin, size_t *nkeys)
 {
+	cc_vkey    *keys = palloc(sizeof(cc_vkey));
 	CustodyScan scan;
-	bool		found = false;
 
+	*nkeys = 0;
 	custody_catalog_scan_begin(&scan, CUSTODY_LOG_KEY, CUSTODY_KEY_PKEY, v->snapshot,
 							   ForwardScanDirection, 0, NULL);
-	while (!found && custody_catalog_scan_next(&scan))
+	while (custody_catalog_scan_next(&scan))
 	{
 		char	   *line = TextDatumGetCString(custody_catalog_get(&scan, Anum_key_verifier_key));
-		cc_vkey		key;
 
-		found = cc_vkey_parse(&key, line, strlen(line)) == CC_OK &&
-			strcmp(key.name, c->origin) == 0 &&
-			cc_checkpoint_check(c, &key) == CC_OK;
+		if (cc_vkey_parse(&keys[*nkeys], line, strlen(line)) == CC_OK &&
+			strcmp(keys[*nkeys].name, origin) == 0)
+			keys = repalloc(keys, (++*nkeys + 1) * sizeof(cc_vkey));
 		pfree(line);
 	}
 	custody_catalog_scan_end(&scan);
+	return keys;
+}
+
+bool
+custody_verify_signed(CustodyVerify *v, const cc_checkpoint *c)
+{
+	size_t		nkeys;
+	cc_vkey    *keys = keys_of(v, c->origin, &nkeys);
+	bool		found = cc_checkpoint_signed(c, keys, nkeys) == CC_OK;
+
+	pfree(keys);
 	return found;
 }
 

@@ -255,7 +255,7 @@ ledger_note(char *note, const cc_signer *signer, const cc_vkey *key,
 			const char *origin, uint64_t size,
 			const uint8_t root[CC_DIGEST_SIZE])
 {
-	uint8_t		signature[CC_SIGNATURE_MAX];
+	uint8_t		signature[CC_MADE_SIGNATURE_MAX];
 	size_t		signature_len;
 	size_t		n = cc_checkpoint_text(note, origin, size, root);
 

@@ -279,7 +279,7 @@ prove_parse(prove_parsed *d, const char *text, size_t len)
 
 static cc_status
 prove_check(prove_parsed *d, const prove_text *t, const cc_vkey *keys,
-			int nkeys, cc_proof_step *step)
+			size_t nkeys, cc_proof_step *step)
 {
 	cc_status	status = prove_parse(d, t->data, t->len);
 

@@ -173,6 +173,10 @@ test_base64(void)
 	   len == 6 && memcmp(in_place, "foobar", 6) == 0, "decoding in place");
 	ok(cc_base64_decode(in_place, 5, &len, "Zm9vYmFy", 8) == CC_E_SPACE,
 	   "a small buffer is refused");
+	ok(cc_base64_decode(NULL, 0, &len, "Zm9vYg==", 8) == CC_OK && len == 4 &&
+	   cc_base64_decode(NULL, 0, &len, "Zm9vYh==", 8) == CC_E_FORM &&
+	   cc_base64_decode(NULL, 0, &len, "Zm9v=g==", 8) == CC_E_FORM,
+	   "without one the text is looked at");
 }
 
 static bool

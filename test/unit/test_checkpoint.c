@@ -3,6 +3,8 @@
  *	  Signed tree heads: the published notes byte for byte, and no change of
  *	  one passes for it.
  */
+#include <openssl/crypto.h>
+
 #include "core/checkpoint.h"
 #include "core/sigmake.h"
 
@@ -76,6 +78,13 @@ check_note(int i)
 	return status == CC_OK ? cc_checkpoint_check(&c, &k) : status;
 }
 
+/* OpenSSL has ML-DSA since 3.5. */
+static bool
+has_mldsa(void)
+{
+	return OpenSSL_version_num() >= 0x30500000UL;
+}
+
 static void
 test_vectors(void)
 {
@@ -93,8 +102,60 @@ test_vectors(void)
 	make_note(POST_QUANTUM);
 	append(note_vectors[EPOCH_1].line);
 	ok(check_note(EPOCH_1) == CC_OK && parse(&c, note, note_len) == CC_OK &&
-	   c.nsignatures == 2 && c.signatures[0].len == 0,
-	   "a post-quantum line is passed over");
+	   c.nsignatures == 2, "beside a post-quantum line");
+	make_note(POST_QUANTUM);
+	ok(check_note(POST_QUANTUM) == (has_mldsa() ? CC_OK : CC_E_UNSUPPORTED),
+	   "%s: %s", note_vectors[POST_QUANTUM].what,
+	   has_mldsa() ? "holds" : "this OpenSSL cannot tell");
+}
+
+/* A line of 2,420 bytes that is not the signature never holds. */
+static void
+test_post_quantum_changes(void)
+{
+	int			wrong = 0;
+	size_t		at;
+
+	make_note(POST_QUANTUM);
+	for (at = 0; at < note_len; at += 7)
+	{
+		cc_status	status;
+
+		note[at] ^= 1;
+		status = check_note(POST_QUANTUM);
+		wrong += status == CC_OK || (has_mldsa() && status == CC_E_UNSUPPORTED);
+		note[at] ^= 1;
+	}
+	ok(wrong == 0, "no changed post-quantum note");
+	append(note_vectors[POST_QUANTUM].line);
+	note[note_len - 5] ^= 1;
+	ok(check_note(POST_QUANTUM) == (has_mldsa() ? CC_E_SIGNATURE : CC_E_UNSUPPORTED),
+	   "nor one with a wrong line besides");
+}
+
+/* The whole line of a long foreign signature is kept as it is. */
+static void
+test_long_lines(void)
+{
+	static char line[9000];
+	uint8_t		signature[CC_SIGNATURE_MAX];
+	cc_checkpoint c;
+	size_t		len;
+	size_t		n = strlen("\xE2\x80\x94 far.example ");
+
+	make_note(EPOCH_1);
+	strcpy(line, "\xE2\x80\x94 far.example ");
+	memset(line + n, 'A', 8000);
+	strcpy(line + n + 8000, "\n");
+	append(line);
+	ok(check_note(EPOCH_1) == CC_OK && parse(&c, note, note_len) == CC_OK &&
+	   c.nsignatures == 2 && c.signatures[1].digits.len == 8000,
+	   "a foreign line of 6,000 bytes is passed over");
+	ok(cc_note_signature_decode(&c.signatures[1], signature, &len) == CC_E_SPACE,
+	   "and is not decoded");
+	ok(cc_note_signature_decode(&c.signatures[0], signature, &len) == CC_OK &&
+	   is_hex(signature, len, note_vectors[EPOCH_1].signature_hex),
+	   "the other is");
 }
 
 static void
@@ -112,7 +173,8 @@ test_fields(void)
 	   is_hex(c.root, sizeof(c.root), tree_roots[8]),
 	   "origin, size and root");
 	ok(c.text.len == strlen(note_vectors[0].text) && c.nsignatures == 1 &&
-	   slice_is(c.signatures[0].name, c.origin) && c.signatures[0].len == 64,
+	   slice_is(c.signatures[0].name, c.origin) &&
+	   c.signatures[0].digits.len == CC_BASE64_SIZE(4 + 64),
 	   "text and signature");
 	len = cc_checkpoint_text(text, c.origin, c.size, c.root);
 	ok(len == strlen(text) && strcmp(text, note_vectors[0].text) == 0,
@@ -128,7 +190,7 @@ test_signing(int i)
 {
 	char		line[CC_NOTE_LINE_MAX + 1];
 	uint8_t		seed[32];
-	uint8_t		signature[CC_SIGNATURE_MAX];
+	uint8_t		signature[CC_MADE_SIGNATURE_MAX];
 	cc_signer  *s;
 	cc_vkey		k;
 	size_t		n;
@@ -183,6 +245,7 @@ test_keys(void)
 {
 	cc_checkpoint c;
 	cc_vkey		k;
+	char	   *digit;
 
 	make_note(EPOCH_1);
 	ok(check_note(EPOCH_2) == CC_E_UNSIGNED,
@@ -198,9 +261,13 @@ test_keys(void)
 		abort();
 	k = key_of(EPOCH_1);
 	c.signatures[1] = c.signatures[0];
-	c.signatures[1].signature[0] ^= 1;
+	digit = (char *) exact_copy(c.signatures[0].digits.data,
+								c.signatures[0].digits.len);
+	digit[20] = digit[20] == 'A' ? 'B' : 'A';
+	c.signatures[1].digits.data = (uint8_t *) digit;
 	ok(cc_checkpoint_check(&c, &k) == CC_E_SIGNATURE,
 	   "one wrong line of a key spoils the note");
+	free(digit);
 	k = key_of(ECDSA);
 	strcpy(k.name, "other.example/log");
 	c.signatures[3].name = text_slice("other.example/log");
@@ -227,13 +294,61 @@ test_names(void)
 	   "the beginning of a name is another name");
 }
 
+static cc_status
+check_signed(const cc_vkey *keys, size_t n)
+{
+	cc_checkpoint c;
+
+	if (parse(&c, note, note_len) != CC_OK)
+		abort();
+	return cc_checkpoint_signed(&c, keys, n);
+}
+
+static void
+test_who_signed(void)
+{
+	cc_vkey		all[5];
+	cc_vkey		other;
+	size_t		at;
+
+	all[0] = key_of(EPOCH_2);
+	all[1] = key_of(EPOCH_1);
+	all[2] = key_of(WITNESS);
+	all[3] = key_of(ECDSA);
+	all[4] = key_of(POST_QUANTUM);
+	make_note(EPOCH_1);
+	ok(check_signed(all, 5) == CC_OK, "one of the trusted keys signed");
+	ok(check_signed(all, 0) == CC_E_UNSIGNED &&
+	   check_signed(all, 1) == CC_E_UNSIGNED, "none of them did");
+	at = note_len + strlen("\xE2\x80\x94 ledger.example/vectors ") + 20;
+	append(note_vectors[EPOCH_2].line);
+	note[at] = note[at] == 'A' ? 'B' : 'A';
+	ok(check_signed(all + 1, 1) == CC_OK &&
+	   check_signed(all, 5) == CC_E_SIGNATURE,
+	   "a wrong line of a trusted key spoils the note");
+	make_note(WITNESS);
+	ok(check_signed(all, 5) == CC_E_UNSIGNED && check_signed(all + 2, 1) == CC_E_UNSIGNED,
+	   "a witness does not speak for the log");
+	make_note(POST_QUANTUM);
+	ok(check_signed(all, 5) == (has_mldsa() ? CC_OK : CC_E_UNSUPPORTED),
+	   "a log may sign with a post-quantum key of its name");
+	append(note_vectors[EPOCH_1].line);
+	ok(check_signed(all, 5) == CC_OK, "or with two keys");
+	other = all[4];
+	strcpy(other.name, "witness.example/w2");
+	ok(cc_vkey_witness(&other, "ledger.example/vectors") &&
+	   !cc_vkey_witness(&all[4], "ledger.example/vectors") &&
+	   cc_vkey_witness(&all[2], "witness.example/w1") &&
+	   !cc_vkey_witness(&all[0], "other.example"), "who is a witness");
+}
+
 /* A cosignature of this time; the key is that of the vector's seed. */
 static cc_status
 check_time(uint64_t time)
 {
 	const char *text = note_vectors[WITNESS].text;
 	char		message[1024] = "cosignature/v1\ntime ";
-	uint8_t		signature[8 + CC_SIGNATURE_MAX];
+	uint8_t		signature[8 + CC_MADE_SIGNATURE_MAX];
 	uint8_t		seed[32];
 	cc_vkey		k = key_of(WITNESS);
 	cc_signer  *s;
@@ -272,9 +387,9 @@ test_signature_count(void)
 	for (i = 0; i < CC_NOTE_SIGNATURES_MAX; i++)
 		append(note_vectors[EPOCH_1].line);
 	ok(parse(&c, note, note_len) == CC_OK &&
-	   c.nsignatures == CC_NOTE_SIGNATURES_MAX, "sixteen signatures");
+	   c.nsignatures == CC_NOTE_SIGNATURES_MAX, "a hundred signatures");
 	append(note_vectors[EPOCH_1].line);
-	ok(parse(&c, note, note_len) == CC_E_FORM, "seventeen are refused");
+	ok(parse(&c, note, note_len) == CC_E_FORM, "one more is refused");
 }
 
 #define ROOT "XcnaeacGWamtVZy3Ad7ZoqudgjqtL0lgz+Nw7/RgQyg="
@@ -383,6 +498,8 @@ main(void)
 	cc_checkpoint c;
 
 	test_vectors();
+	test_post_quantum_changes();
+	test_long_lines();
 	test_fields();
 	test_signing(EPOCH_1);
 	test_signing(EPOCH_2);
@@ -391,6 +508,7 @@ main(void)
 	test_changes(WITNESS);
 	test_keys();
 	test_names();
+	test_who_signed();
 	test_cosignature_times();
 	test_signature_count();
 	test_forms();

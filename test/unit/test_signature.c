@@ -32,7 +32,7 @@ ed25519_holds(int i)
 {
 	uint8_t		message[MESSAGE_MAX];
 	uint8_t		seed[32];
-	uint8_t		signature[CC_SIGNATURE_MAX];
+	uint8_t		signature[CC_MADE_SIGNATURE_MAX];
 	cc_vkey		k = ed25519_key(ed25519_vectors[i].public_hex);
 	cc_vkey		made;
 	cc_signer  *s;
@@ -83,7 +83,7 @@ p256_key(const char *x_hex, const char *y_hex)
 static void
 test_ecdsa(void)
 {
-	uint8_t		signature[CC_SIGNATURE_MAX];
+	uint8_t		signature[CC_MADE_SIGNATURE_MAX];
 	int			i;
 
 	for (i = 0; i < N_ECDSA_VECTORS; i++)
@@ -128,7 +128,7 @@ reject_changes(const cc_vkey *k, const char *what, uint8_t *signature,
 static void
 test_key_life(uint8_t type, const char *what)
 {
-	uint8_t		signature[CC_SIGNATURE_MAX + 1];
+	uint8_t		signature[CC_MADE_SIGNATURE_MAX + 1];
 	char		pem[CC_PEM_MAX];
 	char		again[CC_PEM_MAX];
 	cc_signer  *s = NULL;

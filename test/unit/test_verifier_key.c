@@ -31,12 +31,6 @@ test_vectors(void)
 	{
 		const char *text = note_vectors[i].vkey;
 
-		if (strlen(text) > CC_VERIFIER_KEY_MAX)
-		{
-			ok(parse(&k, text, strlen(text)) == CC_E_KEY,
-			   "no key we can use: %s", note_vectors[i].what);
-			continue;
-		}
 		if (!ok(parse(&k, text, strlen(text)) == CC_OK, "parse: %s",
 				note_vectors[i].what))
 			continue;
@@ -70,7 +64,7 @@ test_changes(void)
 	int			wrong;
 	int			i;
 
-	for (i = 0; i < N_NOTE_VECTORS - 1; i++)
+	for (i = 0; i < N_NOTE_VECTORS; i++)
 	{
 		size_t		len = strlen(note_vectors[i].vkey);
 		size_t		bit;
