@@ -11,10 +11,6 @@
 #include "core/audit.h"
 #include "core/redacted.h"
 
-/* Room for a salter with its alignment; checked before use. */
-#define SALTER_MAX 512
-#define SALTER_ALIGN 16
-
 /* Entries */
 
 static int64_t
@@ -134,52 +130,40 @@ cc_audit_entry(cc_audit *a, cc_entry *e, const void *committed, size_t len,
 
 /* Private parts */
 
-/* Faults of a whole private part, under a salter of its secret. */
-static int
-whole_faults(const cc_entry *e, const cc_schema *s, const cc_private *p,
-			 const cc_salter *salter)
+static bool
+same_digest(const uint8_t a[CC_DIGEST_SIZE], const uint8_t b[CC_DIGEST_SIZE])
 {
-	uint8_t		salt[CC_SALT_SIZE];
-	uint8_t		row[CC_DIGEST_SIZE];
-	bool		has_row = cc_kind_has_row(e->kind);
-	int			faults = 0;
+	return cc_equal(a, b, CC_DIGEST_SIZE);
+}
 
-	cc_salter_salt(salter, CC_SALT_KEY, salt);
-	if (!cc_key_opens(e->key, s, salt, p->values,
-					  has_row ? cc_schema_key_positions(s) : NULL))
-		faults |= CC_FAULT_KEY;
-	if (has_row)
-	{
-		cc_row_commit(row, s->digest, salter, p->values, p->nvalues);
-		if (!cc_equal(row, e->row, CC_DIGEST_SIZE))
-			faults |= CC_FAULT_ROW;
-	}
-	if (e->flags & CC_ENTRY_KEY_CHANGED)
-	{
-		cc_salter_salt(salter, CC_SALT_OLD_KEY, salt);
-		if (!cc_key_opens(e->old_key, s, salt, p->old_key, NULL))
-			faults |= CC_FAULT_OLD_KEY;
-	}
-	return faults;
+/* Faults of a whole private part: what it commits to is not what e says. */
+static cc_status
+whole_faults(int *faults, const cc_entry *e, const cc_schema *s,
+			 const cc_private *p)
+{
+	cc_entry	made = *e;
+	cc_status	status = cc_entry_commit(&made, s, p);
+
+	if (!same_digest(made.key, e->key))
+		*faults |= CC_FAULT_KEY;
+	if (!same_digest(made.row, e->row))
+		*faults |= CC_FAULT_ROW;
+	if (!same_digest(made.old_key, e->old_key))
+		*faults |= CC_FAULT_OLD_KEY;
+	if (!same_digest(made.overwritten, e->overwritten))
+		*faults |= CC_FAULT_OVERWRITTEN;
+	return status;
 }
 
 static cc_status
 whole_check(int *faults, const cc_entry *e, const cc_schema *s,
 			cc_private *p, const void *data, size_t len)
 {
-	uint8_t		memory[SALTER_MAX + SALTER_ALIGN];
-	uintptr_t	over = (uintptr_t) memory % SALTER_ALIGN;
 	cc_status	status = cc_private_decode(p, e, s, data, len);
 
 	if (status != CC_OK || p->form == CC_PRIVATE_ERASED)
 		return status;
-	if (cc_salter_size() > SALTER_MAX)
-		return CC_E_SPACE;
-	*faults = whole_faults(e, s, p,
-						   cc_salter_init(memory + SALTER_ALIGN - over,
-										  p->secret));
-	cc_wipe(memory, sizeof(memory));
-	return CC_OK;
+	return whole_faults(faults, e, s, p);
 }
 
 static cc_status

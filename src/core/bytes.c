@@ -124,6 +124,15 @@ cc_read_raw(cc_reader *r, size_t len)
 	return s;
 }
 
+void
+cc_read_copy(cc_reader *r, void *out, size_t len)
+{
+	const uint8_t *p = take(r, len);
+
+	if (p != NULL)
+		memcpy(out, p, len);
+}
+
 cc_slice
 cc_read_bytes(cc_reader *r)
 {

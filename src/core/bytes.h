@@ -47,6 +47,8 @@ extern uint64_t cc_read_u64(cc_reader *r);
 extern uint64_t cc_read_varint(cc_reader *r);
 /* A view of len bytes of the input, or an empty slice on failure. */
 extern cc_slice cc_read_raw(cc_reader *r, size_t len);
+/* Copy len bytes of the input; on failure out keeps what it held. */
+extern void cc_read_copy(cc_reader *r, void *out, size_t len);
 /* varint length, then a view of that many bytes. */
 extern cc_slice cc_read_bytes(cc_reader *r);
 /* The next line of a text without its LF; fails if no LF follows. */

@@ -26,6 +26,12 @@ extern void cc_sha256_init(cc_sha256 *h);
 extern void cc_sha256_update(cc_sha256 *h, const void *data, size_t len);
 extern void cc_sha256_final(cc_sha256 *h, uint8_t out[CC_DIGEST_SIZE]);
 
+static inline void
+cc_read_digest(cc_reader *r, uint8_t out[CC_DIGEST_SIZE])
+{
+	cc_read_copy(r, out, CC_DIGEST_SIZE);
+}
+
 /* H(prefix || data). */
 extern void cc_digest_prefixed(uint8_t out[CC_DIGEST_SIZE], uint8_t prefix,
 							   const void *data, size_t len);

@@ -191,6 +191,8 @@ typedef struct cc_private
 	uint8_t		secret[CC_SECRET_SIZE];
 	uint16_t	nvalues;
 	uint16_t	nold_key;
+	/* Of the row actually overwritten; update and delete. */
+	uint8_t		row_digest[CC_DIGEST_SIZE];
 	/* Caller-provided arrays with room for values_capacity elements each. */
 	cc_value   *values;			/* columns, or key columns for delete */
 	cc_value   *old_key;
@@ -203,6 +205,9 @@ extern uint16_t cc_private_value_count(const cc_entry *e, const cc_schema *s);
 extern cc_status cc_private_decode(cc_private *p, const cc_entry *e,
 								   const cc_schema *s,
 								   const void *data, size_t len) CC_CHECK_RESULT;
+/* Make the commitments of e, section 3.4, from its whole private part. */
+extern cc_status cc_entry_commit(cc_entry *e, const cc_schema *s,
+								 const cc_private *p) CC_CHECK_RESULT;
 /* Lookup numbers of the entry, section 3.5; at most 3; returns how many. */
 extern int cc_private_lookups(int64_t out[3], const cc_entry *e,
 							  const cc_schema *s, const cc_private *p);

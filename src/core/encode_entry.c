@@ -103,15 +103,6 @@ cc_write_entry(cc_writer *w, const cc_entry *e)
 		cc_write_raw(w, e->old_key, CC_DIGEST_SIZE);
 }
 
-static void
-read_digest(cc_reader *r, uint8_t out[CC_DIGEST_SIZE])
-{
-	cc_slice	s = cc_read_raw(r, CC_DIGEST_SIZE);
-
-	if (s.len == CC_DIGEST_SIZE)
-		memcpy(out, s.data, CC_DIGEST_SIZE);
-}
-
 /* These control events concern no table. */
 static bool
 is_of_no_table(cc_kind kind)
@@ -150,12 +141,12 @@ cc_entry_decode(cc_entry *e, const void *data, size_t len)
 		e->body = cc_read_raw(&r, r.len - r.pos);
 		return cc_reader_end(&r);
 	}
-	read_digest(&r, e->key);
+	cc_read_digest(&r, e->key);
 	if (cc_kind_has_row(e->kind))
-		read_digest(&r, e->row);
+		cc_read_digest(&r, e->row);
 	if (cc_kind_has_overwritten(e->kind))
-		read_digest(&r, e->overwritten);
+		cc_read_digest(&r, e->overwritten);
 	if (e->flags & CC_ENTRY_KEY_CHANGED)
-		read_digest(&r, e->old_key);
+		cc_read_digest(&r, e->old_key);
 	return cc_reader_end(&r);
 }

@@ -40,6 +40,8 @@ read_whole(cc_reader *r, cc_private *p, const cc_entry *e, const cc_schema *s)
 		p->nold_key = cc_schema_key_count(s);
 		read_values(r, p->old_key, p->nold_key, p->values_capacity);
 	}
+	if (cc_kind_has_overwritten(e->kind))
+		cc_read_digest(r, p->row_digest);
 }
 
 /* The state of an item, its salt passed over; true if it is open. */

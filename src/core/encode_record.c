@@ -238,15 +238,6 @@ block_valid(const cc_block *b)
 		cc_origin_valid((const char *) b->origin.data, b->origin.len);
 }
 
-static void
-read_digest(cc_reader *r, uint8_t out[CC_DIGEST_SIZE])
-{
-	cc_slice	s = cc_read_raw(r, CC_DIGEST_SIZE);
-
-	if (s.len == CC_DIGEST_SIZE)
-		memcpy(out, s.data, CC_DIGEST_SIZE);
-}
-
 cc_status
 cc_block_decode(cc_block *b, const void *data, size_t len)
 {
@@ -262,8 +253,8 @@ cc_block_decode(cc_block *b, const void *data, size_t len)
 	b->epoch = cc_read_u32(&r);
 	b->incarnation = cc_read_u32(&r);
 	b->time = (int64_t) cc_read_u64(&r);
-	read_digest(&r, b->previous);
-	read_digest(&r, b->environment);
+	cc_read_digest(&r, b->previous);
+	cc_read_digest(&r, b->environment);
 	b->origin = cc_read_bytes(&r);
 	b->snapshot = cc_read_bytes(&r);
 	status = cc_reader_end(&r);

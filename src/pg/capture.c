@@ -66,6 +66,7 @@ typedef struct RowChange
 	cc_value   *row;			/* after the change; NULL for delete */
 	cc_value   *old_row;		/* before the change; NULL for insert */
 	uint8		secret[CC_SECRET_SIZE];
+	uint8		row_digest[CC_DIGEST_SIZE]; /* of old_row */
 	int64		lookups[3];
 	int			nlookups;
 } RowChange;
@@ -158,7 +159,6 @@ commit_values(RowChange *change)
 	char		memory[512] pg_attribute_aligned(16);
 	cc_salter  *salter;
 	uint8		salt[CC_SALT_SIZE];
-	uint8		digest[CC_DIGEST_SIZE];
 
 	Assert(cc_salter_size() <= sizeof(memory));
 	salter = cc_salter_init(memory, change->secret);
@@ -169,9 +169,9 @@ commit_values(RowChange *change)
 		cc_row_commit(e->row, schema, salter, change->row, change->ncolumns);
 	if (change->old_row != NULL)
 	{
-		cc_row_digest(digest, change->old_row, change->ncolumns);
+		cc_row_digest(change->row_digest, change->old_row, change->ncolumns);
 		cc_salter_salt(salter, CC_SALT_OVERWRITTEN, salt);
-		cc_overwritten_commitment(e->overwritten, salt, digest);
+		cc_overwritten_commitment(e->overwritten, salt, change->row_digest);
 	}
 	if (e->flags & CC_ENTRY_KEY_CHANGED)
 	{
@@ -201,7 +201,7 @@ write_key(cc_writer *w, const RowChange *change, const cc_value *row)
 		cc_write_value(w, key_value(change, row, i));
 }
 
-/* Section 4.1: secret and stored values. */
+/* Section 4.1: secret, stored values, digest of the row overwritten. */
 static void
 write_private(cc_writer *w, const RowChange *change)
 {
@@ -214,6 +214,8 @@ write_private(cc_writer *w, const RowChange *change)
 		write_key(w, change, change->old_row);
 	if (change->entry.flags & CC_ENTRY_KEY_CHANGED)
 		write_key(w, change, change->old_row);
+	if (change->old_row != NULL)
+		cc_write_raw(w, change->row_digest, CC_DIGEST_SIZE);
 }
 
 static void
@@ -224,7 +226,7 @@ append_change(Relation leaf, RowChange *change, TupleTableSlot *new_slot,
 	uint8		committed[CC_ROW_ENTRY_MAX];
 	cc_writer	cw;
 	cc_writer	pw;
-	size_t		bound = 1 + CC_SECRET_SIZE;
+	size_t		bound = 1 + CC_SECRET_SIZE + CC_DIGEST_SIZE;
 	uint8	   *private_part;
 
 	if (change->row)

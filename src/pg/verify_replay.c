@@ -147,12 +147,9 @@ custody_group_report_extra(CustodyGroup *g, const CustodyStateRecord *live)
 /* Overwritten rows */
 
 static bool
-opens(const CustodyStateRecord *r, const uint8 digest[CC_DIGEST_SIZE])
+is_overwritten(const CustodyStateRecord *r, const uint8 digest[CC_DIGEST_SIZE])
 {
-	uint8		commitment[CC_DIGEST_SIZE];
-
-	cc_overwritten_commitment(commitment, r->salt, digest);
-	return cc_equal(commitment, r->overwritten, CC_DIGEST_SIZE);
+	return cc_equal(digest, r->overwritten, CC_DIGEST_SIZE);
 }
 
 /*
@@ -169,7 +166,7 @@ overwrote(CustodyVerify *v, const CustodyStateRecord *before, const CustodyState
 
 	if ((before->flags & CUSTODY_STATE_DIGEST) == 0 ||
 		(r->flags & CUSTODY_STATE_OVERWRITTEN) == 0 ||
-		opens(r, before->digest))
+		is_overwritten(r, before->digest))
 		return true;
 	from = custody_group_schema(v, before->version);
 	to = custody_group_schema(v, r->version);
@@ -183,7 +180,7 @@ overwrote(CustodyVerify *v, const CustodyStateRecord *before, const CustodyState
 		uint8		digest[CC_DIGEST_SIZE];
 
 		cc_row_digest(digest, readings[i], to->ncolumns);
-		if (opens(r, digest))
+		if (is_overwritten(r, digest))
 			return true;
 	}
 	return n == 0;

@@ -26,10 +26,8 @@
 
 /* Bytes of the sort key as stored. */
 #define KEY_BYTES (4 + 4 + 2 + CC_DIGEST_SIZE + 8 + 8)
-#define REST_BYTES (1 + 1 + 4 + 8 + 4 + CC_DIGEST_SIZE + CC_DIGEST_SIZE + CC_SALT_SIZE)
+#define REST_BYTES (1 + 1 + 4 + 8 + 4 + CC_DIGEST_SIZE + CC_DIGEST_SIZE)
 #define RECORD_BYTES (KEY_BYTES + REST_BYTES)
-
-#define SALTER_MAX 1024
 
 /* Sorting */
 
@@ -62,7 +60,6 @@ custody_state_put(Tuplesortstate *sort, const CustodyStateRecord *r)
 	cc_write_u32(&w, r->count);
 	cc_write_raw(&w, r->digest, CC_DIGEST_SIZE);
 	cc_write_raw(&w, r->overwritten, CC_DIGEST_SIZE);
-	cc_write_raw(&w, r->salt, CC_SALT_SIZE);
 	Assert(w.status == CC_OK && w.len == RECORD_BYTES);
 	tuplesort_putdatum(sort, PointerGetDatum(buffer), false);
 }
@@ -90,7 +87,6 @@ custody_state_get(Tuplesortstate *sort, CustodyStateRecord *r)
 	r->count = cc_read_u32(&in);
 	memcpy(r->digest, cc_read_raw(&in, CC_DIGEST_SIZE).data, CC_DIGEST_SIZE);
 	memcpy(r->overwritten, cc_read_raw(&in, CC_DIGEST_SIZE).data, CC_DIGEST_SIZE);
-	memcpy(r->salt, cc_read_raw(&in, CC_SALT_SIZE).data, CC_SALT_SIZE);
 	pfree(DatumGetPointer(datum));
 	return true;
 }
@@ -201,19 +197,6 @@ start_record(CustodyVerify *v, CustodyStateRecord *r, const cc_entry *e,
 		r->flags |= CUSTODY_STATE_SEALED;
 }
 
-static void
-set_overwritten(CustodyStateRecord *r, const cc_entry *e, const cc_private *p)
-{
-	char		memory[SALTER_MAX] pg_attribute_aligned(16);
-
-	if (!cc_kind_has_overwritten(e->kind) || cc_salter_size() > sizeof(memory))
-		return;
-	cc_salter_salt(cc_salter_init(memory, p->secret), CC_SALT_OVERWRITTEN, r->salt);
-	cc_wipe(memory, sizeof(memory));
-	memcpy(r->overwritten, e->overwritten, CC_DIGEST_SIZE);
-	r->flags |= CUSTODY_STATE_OVERWRITTEN;
-}
-
 /* An entry whose values are all at hand. */
 static void
 put_whole(CustodyVerify *v, CustodyStateRecord *r, const cc_entry *e, const cc_schema *s)
@@ -221,7 +204,11 @@ put_whole(CustodyVerify *v, CustodyStateRecord *r, const cc_entry *e, const cc_s
 	const cc_private *p = &v->private_part;
 	uint16_t	k = cc_schema_key_count(s);
 
-	set_overwritten(r, e, p);
+	if (cc_kind_has_overwritten(e->kind))
+	{
+		memcpy(r->overwritten, p->row_digest, CC_DIGEST_SIZE);
+		r->flags |= CUSTODY_STATE_OVERWRITTEN;
+	}
 	if (e->flags & CC_ENTRY_KEY_CHANGED)
 	{
 		CustodyStateRecord gone = *r;

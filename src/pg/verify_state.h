@@ -24,7 +24,7 @@ typedef enum CustodyStateWhat
 } CustodyStateWhat;
 
 #define CUSTODY_STATE_DIGEST 0x01	/* digest is known */
-#define CUSTODY_STATE_OVERWRITTEN 0x02	/* overwritten and salt are set */
+#define CUSTODY_STATE_OVERWRITTEN 0x02	/* overwritten is set */
 #define CUSTODY_STATE_SEALED 0x04	/* position is a leaf index */
 #define CUSTODY_STATE_BASELINE 0x08
 
@@ -49,8 +49,7 @@ typedef struct CustodyStateRecord
 	int64		txn_no;
 	uint32		count;			/* equal rows */
 	uint8		digest[CC_DIGEST_SIZE];
-	uint8		overwritten[CC_DIGEST_SIZE];
-	uint8		salt[CC_SALT_SIZE];
+	uint8		overwritten[CC_DIGEST_SIZE];	/* of the row overwritten */
 } CustodyStateRecord;
 
 /* All rows of a table went at this place. */

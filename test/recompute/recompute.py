@@ -525,6 +525,8 @@ class Private:
             self.old_key_values = [Value.read(r) for _ in schema.keys]
             self.old_key = key_commitment(
                 schema.digest, salts(2), self.old_key_values)
+        if entry.overwritten is not None:
+            self.overwritten = overwritten_commitment(salts(1), r.raw(32))
 
     @staticmethod
     def item_salt(r):

@@ -197,7 +197,7 @@ codec_table_init(codec_table *t)
 }
 
 static inline void
-write_private(cc_writer *w, const cc_private *p)
+write_private(cc_writer *w, cc_kind kind, const cc_private *p)
 {
 	uint16_t	i;
 
@@ -209,6 +209,8 @@ write_private(cc_writer *w, const cc_private *p)
 		cc_write_value(w, &p->values[i]);
 	for (i = 0; i < p->nold_key; i++)
 		cc_write_value(w, &p->old_key[i]);
+	if (cc_kind_has_overwritten(kind))
+		cc_write_raw(w, p->row_digest, CC_DIGEST_SIZE);
 }
 
 /*
@@ -243,7 +245,7 @@ private_codec(const uint8_t *data, size_t len, cc_writer *w)
 	if (p.form == CC_PRIVATE_REDACTED)
 		cc_write_raw(w, data + 2, len - 2);
 	else
-		write_private(w, &p);
+		write_private(w, e.kind, &p);
 	return CC_OK;
 }
 

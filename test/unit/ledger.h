@@ -514,6 +514,13 @@ ledger_change(ledger *l, cc_kind kind, const row *old_row,
 		cc_write_value(&w, &new_row->values[i]);
 	if (e.flags & CC_ENTRY_KEY_CHANGED)
 		cc_write_value(&w, &old_row->values[0]);
+	if (old_row != NULL)
+	{
+		uint8_t		digest[CC_DIGEST_SIZE];
+
+		cc_row_digest(digest, old_row->values, LEDGER_COLUMNS);
+		cc_write_raw(&w, digest, sizeof(digest));
+	}
 	must(w.status);
 	ledger_entry(l, &e, buffer, w.len);
 }

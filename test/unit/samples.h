@@ -257,6 +257,7 @@ sample_private(samples *s, const char *name, cc_kind kind, uint8_t flags,
 			   int values)
 {
 	uint8_t		secret[CC_SECRET_SIZE] = {7};
+	uint8_t		digest[CC_DIGEST_SIZE] = {8};
 	cc_writer  *w = sample_begin(s, name, private_codec);
 
 	cc_write_u8(w, (uint8_t) kind);
@@ -268,6 +269,8 @@ sample_private(samples *s, const char *name, cc_kind kind, uint8_t flags,
 		cc_write_u8(w, CC_PRIVATE_WHOLE);
 		cc_write_raw(w, secret, sizeof(secret));
 		write_texts(w, values);
+		if (cc_kind_has_overwritten(kind))
+			cc_write_raw(w, digest, sizeof(digest));
 	}
 	sample_end(s);
 }

@@ -35,6 +35,7 @@ static void
 fill(fixture *f, const char *const *texts, int n)
 {
 	uint8_t		secret[CC_SECRET_SIZE] = {1, 2, 3};
+	uint8_t		digest[CC_DIGEST_SIZE] = {4, 5, 6};
 	cc_writer	w;
 	cc_value	v;
 	int			i;
@@ -47,6 +48,8 @@ fill(fixture *f, const char *const *texts, int n)
 		cc_value_set(&v, texts[i], texts[i] == NULL ? 0 : strlen(texts[i]));
 		cc_write_value(&w, &v);
 	}
+	if (cc_kind_has_overwritten(f->entry.kind))
+		cc_write_raw(&w, digest, sizeof(digest));
 	f->len = w.len;
 }
 
@@ -81,6 +84,8 @@ test_update(void)
 	   "its columns");
 	ok(f.part.nold_key == 2 && value_is(&f.old_key[0], "2025") &&
 	   value_is(&f.old_key[1], "1"), "its old key, in key order");
+	ok(f.part.row_digest[0] == 4 && f.part.row_digest[2] == 6,
+	   "the digest of the row it overwrote");
 	n = cc_private_lookups(numbers, &f.entry, &f.table.schema, &f.part);
 	ok(n == 3 && numbers[0] == cc_lookup_key(9, f.values, f.table.positions,
 											 2) &&
@@ -150,6 +155,43 @@ test_erased(void)
 	   "another form is refused");
 }
 
+/* The commitments of an entry follow from its whole private part alone. */
+static void
+test_commit(void)
+{
+	static const char *const texts[] = {"1", "2026", NULL, "2025", "1"};
+	static uint64_t memory[128];
+	fixture		f;
+	cc_entry	made;
+	cc_salter  *salter;
+	uint8_t		salt[CC_SALT_SIZE];
+	uint8_t		digest[CC_DIGEST_SIZE];
+
+	init(&f, CC_KIND_UPDATE, CC_ENTRY_KEY_CHANGED);
+	fill(&f, texts, 5);
+	ok(decode(&f) == CC_OK, "a whole part");
+	made = f.entry;
+	ok(cc_entry_commit(&made, &f.table.schema, &f.part) == CC_OK,
+	   "commits its entry");
+	salter = cc_salter_init(memory, f.part.secret);
+	cc_row_commit(digest, f.table.schema.digest, salter, f.values, 3);
+	ok(cc_equal(digest, made.row, CC_DIGEST_SIZE), "to the row");
+	cc_salter_salt(salter, CC_SALT_KEY, salt);
+	cc_key_commit(digest, f.table.schema.digest, salt, f.values,
+				  f.table.positions, 2);
+	ok(cc_equal(digest, made.key, CC_DIGEST_SIZE), "to the key");
+	cc_salter_salt(salter, CC_SALT_OLD_KEY, salt);
+	cc_key_commit(digest, f.table.schema.digest, salt, f.old_key, NULL, 2);
+	ok(cc_equal(digest, made.old_key, CC_DIGEST_SIZE), "to the old key");
+	cc_salter_salt(salter, CC_SALT_OVERWRITTEN, salt);
+	cc_overwritten_commitment(digest, salt, f.part.row_digest);
+	ok(cc_equal(digest, made.overwritten, CC_DIGEST_SIZE),
+	   "and to the row it overwrote");
+	f.part.form = CC_PRIVATE_ERASED;
+	ok(cc_entry_commit(&made, &f.table.schema, &f.part) != CC_OK,
+	   "an erased part commits to nothing");
+}
+
 static void
 test_capacity(void)
 {
@@ -173,6 +215,7 @@ main(void)
 	test_delete();
 	test_no_subject();
 	test_erased();
+	test_commit();
 	test_capacity();
 	return done_testing();
 }
