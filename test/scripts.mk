@@ -29,8 +29,9 @@ check-orthanc:
 	test/check orthanc
 
 bench:
-	test/install-deps build
-	bench/run
+	test/install-deps build bench
+	server=$$(mktemp -d) && trap 'rm -rf "$$server"' EXIT && \
+		copy=$$(test/server-copy "$$server") && PG_CONFIG=$$copy bench/run
 
 dist:
 	git archive --prefix=pg_custody-$(VERSION)/ -o pg_custody-$(VERSION).tar.gz HEAD
