@@ -142,7 +142,7 @@ def measure_export(variant, table):
     table.add("export(): entries/s", variant.name, ENTRIES / (time.perf_counter() - begin), compare=None)
     table.add("export(): bytes/entry", variant.name, ledger.stat().st_size / ENTRIES, compare=None)
     for _ in range(VERIFY_ROUNDS):
-        cpu, _ = offline(variant, "--keys", write_keys(variant), "--quiet", ledger)
+        cpu, _ = offline(variant, "bundle", "--keys", write_keys(variant), ledger)
         table.add("pg_custody_verify: entries/s and core", variant.name, ENTRIES / cpu, compare=None)
     command("rm", ledger)
 
