@@ -59,6 +59,8 @@ typedef struct Verifier
 	Fork	   *forks;
 	size_t		nforks;
 	cc_vkey		untrusted;		/* complained of last */
+	uint64_t	cosigned;		/* last size that the policy's witnesses cosigned */
+	cc_status	quorum;			/* of the last checkpoint */
 	/* what came out */
 	cc_findings findings;
 	uint64_t	reported;
@@ -77,8 +79,7 @@ static const char usage_text[] =
 "Verifies a ledger bundle ('-' reads standard input) against keys and anchors\n"
 "that you trust.  Needs no server and no network.\n"
 "\n"
-"  --key VKEY     trust this verifier key (name+id+key); may be repeated\n"
-"  --keys FILE    trust the verifier keys in FILE, one a line\n"
+TRUST_USAGE
 "  --anchor FILE  a checkpoint kept elsewhere, which the ledger must contain;\n"
 "                 may be repeated\n"
 "  --json         print JSON objects: one for each finding and notice, one at the end\n"
@@ -86,7 +87,8 @@ static const char usage_text[] =
 "  --help         print this and exit\n"
 "  --version      print the version and exit\n"
 "\n"
-"Every key that signed a block must be among the trusted ones.\n"
+"Every key that signed a block must be among the trusted ones.  With a policy\n"
+"its witnesses must have cosigned the last checkpoint.\n"
 "Exit status: 0 verified, 1 findings, 2 could not check.\n";
 
 /* Reporting */
@@ -444,6 +446,38 @@ check_signer(Verifier *v)
 				   k->epoch, k->key.id);
 }
 
+/* Hold a checkpoint that has been judged otherwise against the policy. */
+static void
+check_quorum(Verifier *v, const cc_bundle_line *line)
+{
+	cc_checkpoint c;
+
+	if (cc_checkpoint_parse(&c, (const char *) line->first.data, line->first.len) != CC_OK)
+		return;
+	v->quorum = note_quorum(&v->trust, &c);
+	if (v->quorum == CC_OK)
+		v->cosigned = v->audit.log.size;
+	else if (v->quorum != CC_E_QUORUM && v->quorum != CC_E_UNSUPPORTED)
+		cc_finding_add(&v->findings, CC_F_COSIGNATURE_INVALID, v->audit.leaf_index, -1,
+					   "checkpoint of size %" PRIu64 ": %s", c.size, cc_status_text(v->quorum));
+}
+
+/* The last checkpoint vouches for all before it. */
+static void
+judge_quorum(Verifier *v)
+{
+	uint64_t	size = v->audit.log.size;
+
+	if (v->trust.policy == NULL || v->cosigned == size)
+		return;
+	if (v->quorum == CC_E_UNSUPPORTED)
+		cannot("the cosignatures of the last checkpoint: %s", cc_status_text(v->quorum));
+	cc_finding_add(&v->findings, CC_F_QUORUM_MISSING, size - 1, -1,
+				   "%" PRIu64 " leaves after size %" PRIu64 " are not cosigned by the witnesses that the policy asks for",
+				   size - v->cosigned, v->cosigned);
+	report(v, NULL);
+}
+
 static void
 take_checkpoint(Verifier *v, const cc_bundle_line *line)
 {
@@ -451,6 +485,7 @@ take_checkpoint(Verifier *v, const cc_bundle_line *line)
 	cc_audit_checkpoint(&v->audit, (const char *) line->first.data,
 						line->first.len, false, &v->findings);
 	check_signer(v);
+	check_quorum(v, line);
 	report(v, NULL);
 }
 
@@ -500,6 +535,7 @@ verify(Verifier *v, const char *ledger)
 	cc_audit_end(&v->audit, &v->findings);
 	report(v, NULL);
 	judge_anchors(v);
+	judge_quorum(v);
 }
 
 static void
@@ -565,13 +601,10 @@ static const char *
 take_options(Verifier *v, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"key", required_argument, NULL, 'k'},
-		{"keys", required_argument, NULL, 'K'},
+		TRUST_OPTIONS,
 		{"anchor", required_argument, NULL, 'a'},
 		{"json", no_argument, NULL, 'j'},
 		{"quiet", no_argument, NULL, 'q'},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0}
 	};
 	int			option;

@@ -20,8 +20,7 @@ static const char usage_text[] =
 "('-' reads standard input), is the log of the checkpoint that you kept with\n"
 "nothing but leaves added at its end.\n"
 "\n"
-"  --key VKEY     trust this verifier key (name+id+key); may be repeated\n"
-"  --keys FILE    trust the verifier keys in FILE, one a line\n"
+TRUST_USAGE
 "  --old FILE     the checkpoint that you kept\n"
 "  --json         print a JSON object\n"
 "  --help         print this and exit\n"
@@ -44,12 +43,9 @@ static void
 take_options(Growth *g, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"key", required_argument, NULL, 'k'},
-		{"keys", required_argument, NULL, 'K'},
+		TRUST_OPTIONS,
 		{"old", required_argument, NULL, 'o'},
 		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0}
 	};
 	int			option;
@@ -85,7 +81,7 @@ load_proof(Growth *g, const char *text, size_t len)
 		cannot("\"%s\" is not a consistency proof: %s", g->file, cc_status_text(status));
 	status = note_check(&g->trust, &g->now);
 	if (status != CC_OK)
-		cannot("the checkpoint in \"%s\" is not signed by a trusted key: %s", g->file, cc_status_text(status));
+		cannot("\"%s\": %s: %s", g->file, note_problem(status), cc_status_text(status));
 	if (g->proof.number != g->old.size)
 		cannot("\"%s\" begins at size %" PRIu64 ", the checkpoint that you kept is of size %" PRIu64,
 			   g->file, g->proof.number, g->old.size);

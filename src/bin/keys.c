@@ -38,6 +38,27 @@ trust_keys(Trust *t, const char *file)
 	reader_close(&r);
 }
 
+static void
+trust_policy(Trust *t, const char *file)
+{
+	cc_policy_fault fault;
+	size_t		capacity = 0;
+	size_t		len;
+	int			i;
+
+	if (t->policy != NULL)
+		cannot("give one policy only");
+	len = read_whole(file, &t->policy_text, &capacity);
+	t->policy = allocate(NULL, 1, sizeof(*t->policy));
+	if (cc_policy_parse(t->policy, t->policy_text, len, &fault) != CC_OK)
+		cannot("\"%s\" is not a policy: line %" PRIu64 ": %s", file, fault.line, fault.what);
+	for (i = 0; i < t->policy->nlogs; i++)
+	{
+		t->keys = allocate(t->keys, t->nkeys + 1, sizeof(*t->keys));
+		t->keys[t->nkeys++] = t->policy->logs[i];
+	}
+}
+
 void
 trust_option(Trust *t, int option, const char *usage)
 {
@@ -48,6 +69,9 @@ trust_option(Trust *t, int option, const char *usage)
 			break;
 		case 'K':
 			trust_keys(t, optarg);
+			break;
+		case 'P':
+			trust_policy(t, optarg);
 			break;
 		case 'h':
 			print_and_exit(usage);
@@ -65,19 +89,36 @@ void
 trust_needed(const Trust *t)
 {
 	if (t->nkeys == 0)
-		cannot("give at least one trusted key with --key or --keys");
+		cannot("give at least one trusted key with --key or --keys, or a policy with a log");
 }
 
 void
 trust_free(Trust *t)
 {
 	free(t->keys);
+	free(t->policy);
+	free(t->policy_text);
+}
+
+cc_status
+note_quorum(const Trust *t, const cc_checkpoint *c)
+{
+	return t->policy == NULL ? CC_OK : cc_policy_quorum(t->policy, c);
 }
 
 cc_status
 note_check(const Trust *t, const cc_checkpoint *c)
 {
-	return cc_checkpoint_signed(c, t->keys, t->nkeys);
+	cc_status	status = cc_checkpoint_signed(c, t->keys, t->nkeys);
+
+	return status == CC_OK ? note_quorum(t, c) : status;
+}
+
+const char *
+note_problem(cc_status status)
+{
+	return status == CC_E_QUORUM ? "the checkpoint is not cosigned by a quorum of witnesses" :
+		"the checkpoint is not signed by a trusted key";
 }
 
 void
@@ -92,7 +133,7 @@ load_checkpoint(const Trust *t, cc_checkpoint *c, const char *name)
 	status = cc_checkpoint_parse(c, text, len);
 	if (status != CC_OK)
 		cannot("\"%s\" is not a checkpoint: %s", name, cc_status_text(status));
-	status = note_check(t, c);
+	status = cc_checkpoint_signed(c, t->keys, t->nkeys);
 	if (status != CC_OK)
 		cannot("the checkpoint in \"%s\" is not signed by a trusted key: %s", name, cc_status_text(status));
 	c->nsignatures = 0;

@@ -42,8 +42,7 @@ static const char usage_text[] =
 "Verifies proofs of rows, or of a leaf ('-' reads standard input), against keys\n"
 "that you trust.  Prints a line for each.  Needs no server and no network.\n"
 "\n"
-"  --key VKEY     trust this verifier key (name+id+key); may be repeated\n"
-"  --keys FILE    trust the verifier keys in FILE, one a line\n"
+TRUST_USAGE
 "  --list FILE    verify the proofs in the files that FILE names, one a line\n"
 "  --leaf FILE    the bytes that a leaf proof is of\n"
 "  --json         print a JSON object for each proof\n"
@@ -125,6 +124,16 @@ unchecked(Checker *p, const char *what, const char *why)
 {
 	p->unchecked++;
 	print_problem(p, "null", what, why);
+}
+
+/* What OpenSSL cannot do says nothing about the proof. */
+static void
+refuse(Checker *p, const char *what, cc_status status)
+{
+	if (status == CC_E_CRYPTO || status == CC_E_UNSUPPORTED)
+		unchecked(p, what, cc_status_text(status));
+	else
+		invalid(p, what, cc_status_text(status));
 }
 
 /* One named value; 'first' is cleared by the first. */
@@ -245,10 +254,10 @@ check_row(Checker *p, size_t len)
 		return;
 	}
 	status = cc_row_proof_check(&proof, p->trust.keys, p->trust.nkeys, &step);
-	if (status == CC_E_CRYPTO || status == CC_E_UNSUPPORTED)
-		unchecked(p, cc_proof_step_text(step), cc_status_text(status));
-	else if (status != CC_OK)
-		invalid(p, cc_proof_step_text(step), cc_status_text(status));
+	if (status == CC_OK)
+		status = note_quorum(&p->trust, &proof.checkpoint);
+	if (status != CC_OK)
+		refuse(p, step == CC_STEP_NONE ? note_problem(status) : cc_proof_step_text(step), status);
 	else if (p->json)
 		print_row_json(p, &proof);
 	else
@@ -284,10 +293,8 @@ check_leaf(Checker *p, size_t len)
 		return;
 	}
 	status = note_check(&p->trust, &c);
-	if (status == CC_E_CRYPTO || status == CC_E_UNSUPPORTED)
-		unchecked(p, cc_proof_step_text(CC_STEP_SIGNATURE), cc_status_text(status));
-	else if (status != CC_OK)
-		invalid(p, cc_proof_step_text(CC_STEP_SIGNATURE), cc_status_text(status));
+	if (status != CC_OK)
+		refuse(p, note_problem(status), status);
 	else
 		print_leaf(p, &proof, &c);
 }
@@ -351,13 +358,10 @@ static void
 take_options(Checker *p, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"key", required_argument, NULL, 'k'},
-		{"keys", required_argument, NULL, 'K'},
+		TRUST_OPTIONS,
 		{"list", required_argument, NULL, 'l'},
 		{"leaf", required_argument, NULL, 'f'},
 		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0}
 	};
 	int			option;

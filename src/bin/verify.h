@@ -14,8 +14,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "core/checkpoint.h"
 #include "core/encode.h"
+#include "core/policy.h"
 
 #ifndef PG_CUSTODY_VERSION
 #define PG_CUSTODY_VERSION "unknown"
@@ -102,9 +102,24 @@ extern size_t read_whole(const char *name, char **buffer, size_t *capacity);
 /* What the caller trusts. */
 typedef struct Trust
 {
-	cc_vkey    *keys;
+	cc_vkey    *keys;			/* given, and of the policy's logs */
 	size_t		nkeys;
+	cc_policy  *policy;			/* NULL: witnesses are not asked for */
+	char	   *policy_text;	/* that its names point into */
 } Trust;
+
+/* What trust_option() takes, for the table of options of a sub-command. */
+#define TRUST_OPTIONS \
+	{"key", required_argument, NULL, 'k'}, \
+	{"keys", required_argument, NULL, 'K'}, \
+	{"policy", required_argument, NULL, 'P'}, \
+	{"help", no_argument, NULL, 'h'}, \
+	{"version", no_argument, NULL, 'V'}
+#define TRUST_USAGE \
+	"  --key VKEY     trust this verifier key (name+id+key); may be repeated\n" \
+	"  --keys FILE    trust the verifier keys in FILE, one a line\n" \
+	"  --policy FILE  trust the logs of this tlog-policy, and ask for the witnesses\n" \
+	"                 that it asks for\n"
 
 extern void trust_key(Trust *t, const char *text, size_t len);
 /* One a line; empty lines and those that begin with # are passed over. */
@@ -112,16 +127,21 @@ extern void trust_keys(Trust *t, const char *file);
 /* Exits if there is none. */
 extern void trust_needed(const Trust *t);
 extern void trust_free(Trust *t);
-/*
- * --key 'k', --keys 'K', --help 'h' and --version 'V'; anything else ends the
- * program.
- */
+/* Take one of TRUST_OPTIONS; anything else ends the program. */
 extern void trust_option(Trust *t, int option, const char *usage);
-/* Do the trusted keys stand behind the note?  See cc_checkpoint_signed(). */
+/*
+ * Do the trusted keys stand behind the note, and have the witnesses cosigned
+ * it that the policy asks for?  See cc_checkpoint_signed(), cc_policy_quorum().
+ */
 extern cc_status note_check(const Trust *t, const cc_checkpoint *c) CC_CHECK_RESULT;
+/* Of these two the second, for a note whose signature was checked. */
+extern cc_status note_quorum(const Trust *t, const cc_checkpoint *c) CC_CHECK_RESULT;
+/* In plain English what a note lacks of which these say so. */
+extern const char *note_problem(cc_status status);
 /*
  * A checkpoint that the caller kept, whatever mail and editors made of its
- * line ends; exits unless a trusted key signed it.  Its slices are empty.
+ * line ends; exits unless a trusted key signed it.  It needs no witness: the
+ * caller is one.  Its slices are empty.
  */
 extern void load_checkpoint(const Trust *t, cc_checkpoint *c, const char *file);
 

@@ -51,6 +51,10 @@ cc_finding_text(cc_finding_code code)
 			return "anchor_mismatch";
 		case CC_F_ANCHOR_BEYOND:
 			return "anchor_beyond";
+		case CC_F_COSIGNATURE_INVALID:
+			return "cosignature_invalid";
+		case CC_F_QUORUM_MISSING:
+			return "quorum_missing";
 	}
 	return "unlisted";
 }

@@ -49,7 +49,9 @@ typedef enum cc_finding_code
 	/* Made by callers, from what they hold besides the ledger. */
 	CC_F_KEY_UNTRUSTED,			/* signed by a key the caller does not trust */
 	CC_F_ANCHOR_MISMATCH,		/* the log never had this anchor's root */
-	CC_F_ANCHOR_BEYOND			/* the log ends before this anchor's size */
+	CC_F_ANCHOR_BEYOND,			/* the log ends before this anchor's size */
+	CC_F_COSIGNATURE_INVALID,	/* a trusted witness's line does not verify */
+	CC_F_QUORUM_MISSING			/* witnesses have not cosigned as a policy asks */
 } cc_finding_code;
 
 typedef struct cc_finding

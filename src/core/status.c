@@ -35,6 +35,8 @@ cc_status_text(cc_status status)
 			return "index or size out of range";
 		case CC_E_UNSUPPORTED:
 			return "this OpenSSL cannot check this algorithm";
+		case CC_E_QUORUM:
+			return "not cosigned by the witnesses that the policy asks for";
 	}
 	return "unlisted status";
 }

@@ -24,7 +24,8 @@ typedef enum cc_status
 	CC_E_UNSIGNED = 9,			/* no signature line of the wanted key */
 	CC_E_MISMATCH = 10,			/* hashes differ */
 	CC_E_RANGE = 11,			/* index or size out of range */
-	CC_E_UNSUPPORTED = 12		/* this OpenSSL lacks the algorithm */
+	CC_E_UNSUPPORTED = 12,		/* this OpenSSL lacks the algorithm */
+	CC_E_QUORUM = 13			/* too few witnesses have cosigned */
 } cc_status;
 
 /* Plain text of a status: lower case, no full stop; never NULL. */
