@@ -5,8 +5,11 @@
  * The settings that type output functions read are plain global variables;
  * begin/end swap them directly, which costs nothing a row would notice.  Only
  * types whose text depends on search_path or lc_monetary need the GUC
- * machinery.  The most frequent types are rendered here without their output
- * function; test/sql "types" compares both ways.
+ * machinery, and a row whose types depend on none needs no begin and end.  The
+ * most frequent types are rendered without their output function.
+ *
+ * Memory: the short texts of a row are in one piece; long ones and those of
+ * output functions have their own; text that is plain in the row stays there.
  */
 #include "postgres.h"
 
@@ -27,14 +30,13 @@
 #include "pg/canonical.h"
 #include "pg/compat.h"
 #include "pg/error.h"
+#include "pg/typetext.h"
 
 typedef enum RenderKind
 {
-	RENDER_INT2,
-	RENDER_INT4,
-	RENDER_INT8,
-	RENDER_BOOL,
+	RENDER_WRITE,				/* column->text */
 	RENDER_TEXT,				/* text, varchar, bpchar, json */
+	RENDER_NAME,
 	RENDER_BYTEA,
 	RENDER_OUTPUT				/* the type's output function */
 } RenderKind;
@@ -45,13 +47,17 @@ typedef struct RenderColumn
 	RenderKind	kind;
 	bool		byval;
 	int16		typlen;
+	const CustodyTypeText *text;
 	FmgrInfo	output;
 } RenderColumn;
 
 struct CustodyRenderer
 {
 	int			ncolumns;
+	bool		needs_settings;
 	bool		needs_full;
+	bool		is_utf8;		/* the database's encoding */
+	Size		room;			/* for the texts written here, of one row */
 	RenderColumn columns[FLEXIBLE_ARRAY_MEMBER];
 };
 
@@ -60,19 +66,13 @@ render_kind(Oid type)
 {
 	switch (type)
 	{
-		case INT2OID:
-			return RENDER_INT2;
-		case INT4OID:
-			return RENDER_INT4;
-		case INT8OID:
-			return RENDER_INT8;
-		case BOOLOID:
-			return RENDER_BOOL;
 		case TEXTOID:
 		case VARCHAROID:
 		case BPCHAROID:
 		case JSONOID:
 			return RENDER_TEXT;
+		case NAMEOID:
+			return RENDER_NAME;
 		case BYTEAOID:
 			return RENDER_BYTEA;
 		default:
@@ -113,6 +113,51 @@ type_needs_full(Oid type)
 	}
 }
 
+/*
+ * Does the text of a type depend on any setting?  Unknown types might; those
+ * not left to their output function do not.
+ */
+static bool
+type_needs_settings(Oid type)
+{
+	switch (type)
+	{
+		case NUMERICOID:
+		case JSONBOID:
+		case CHAROID:
+		case OIDOID:
+		case INETOID:
+		case CIDROID:
+		case BITOID:
+		case VARBITOID:
+			return false;
+		default:
+			return render_kind(type) == RENDER_OUTPUT &&
+				custody_typetext_find(type) == NULL &&
+				get_typtype(type) != TYPTYPE_ENUM;
+	}
+}
+
+static void
+init_column(CustodyRenderer *r, RenderColumn *column, Form_pg_attribute att)
+{
+	Oid			type = getBaseType(att->atttypid);
+	Oid			output;
+	bool		varlena;
+
+	column->attnum = att->attnum;
+	column->byval = att->attbyval;
+	column->typlen = att->attlen;
+	column->text = custody_typetext_find(type);
+	column->kind = column->text != NULL ? RENDER_WRITE : render_kind(type);
+	getTypeOutputInfo(type, &output, &varlena);
+	fmgr_info(output, &column->output);
+	if (column->text != NULL)
+		r->room += column->text->room;
+	r->needs_settings |= type_needs_settings(type);
+	r->needs_full |= type_needs_full(type);
+}
+
 CustodyRenderer *
 custody_canonical_renderer(TupleDesc desc)
 {
@@ -120,27 +165,21 @@ custody_canonical_renderer(TupleDesc desc)
 
 	r = palloc0(offsetof(CustodyRenderer, columns) +
 				desc->natts * sizeof(RenderColumn));
+	r->is_utf8 = GetDatabaseEncoding() == PG_UTF8;
 	for (int i = 0; i < desc->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(desc, i);
-		RenderColumn *column;
-		Oid			type;
-		Oid			output;
-		bool		varlena;
 
-		if (att->attisdropped)
-			continue;
-		column = &r->columns[r->ncolumns++];
-		type = getBaseType(att->atttypid);
-		column->attnum = att->attnum;
-		column->byval = att->attbyval;
-		column->typlen = att->attlen;
-		column->kind = render_kind(type);
-		getTypeOutputInfo(type, &output, &varlena);
-		fmgr_info(output, &column->output);
-		r->needs_full |= type_needs_full(type);
+		if (!att->attisdropped)
+			init_column(r, &r->columns[r->ncolumns++], att);
 	}
 	return r;
+}
+
+bool
+custody_canonical_needs_settings(const CustodyRenderer *r)
+{
+	return r->needs_settings;
 }
 
 bool
@@ -151,60 +190,77 @@ custody_canonical_needs_full(const CustodyRenderer *r)
 
 /* Bytes in the database's encoding become the value, in UTF-8. */
 static void
-set_text(cc_value *value, char *text, int len)
+set_text(const CustodyRenderer *r, cc_value *value, char *text, int len)
 {
-	char	   *utf8 = pg_server_to_any(text, len, PG_UTF8);
+	if (!r->is_utf8)
+	{
+		char	   *utf8 = pg_server_to_any(text, len, PG_UTF8);
 
-	if (utf8 != text)
-		len = strlen(utf8);
-	cc_value_set(value, utf8, len);
+		if (utf8 != text)
+			len = strlen(utf8);
+		text = utf8;
+	}
+	cc_value_set(value, text, len);
+}
+
+/* The output function gives up beyond half a gigabyte. */
+static void
+render_bytea(Datum datum, cc_value *value)
+{
+	bytea	   *b = DatumGetByteaPP(datum);
+	Size		len = 2 + 2 * (Size) VARSIZE_ANY_EXHDR(b);
+	char	   *hex = MemoryContextAllocHuge(CurrentMemoryContext, len + 1);
+
+	hex[0] = '\\';
+	hex[1] = 'x';
+	hex_encode(VARDATA_ANY(b), VARSIZE_ANY_EXHDR(b), hex + 2);
+	cc_value_set(value, hex, len);
 }
 
 static void
-render_datum(RenderColumn *column, Datum datum, cc_value *value)
+render_output(const CustodyRenderer *r, RenderColumn *column, Datum datum,
+			  cc_value *value)
 {
-	char	   *buffer;
+	char	   *text = OutputFunctionCall(&column->output, datum);
+
+	set_text(r, value, text, strlen(text));
+}
+
+/* free: where short texts go; moved behind what is written. */
+static void
+render_datum(const CustodyRenderer *r, RenderColumn *column, Datum datum,
+			 cc_value *value, char **free)
+{
+	char	   *end;
 
 	switch (column->kind)
 	{
-		case RENDER_INT2:
-			buffer = palloc(7);
-			cc_value_set(value, buffer, pg_itoa(DatumGetInt16(datum), buffer));
-			break;
-		case RENDER_INT4:
-			buffer = palloc(12);
-			cc_value_set(value, buffer, pg_ltoa(DatumGetInt32(datum), buffer));
-			break;
-		case RENDER_INT8:
-			buffer = palloc(MAXINT8LEN + 1);
-			cc_value_set(value, buffer, pg_lltoa(DatumGetInt64(datum), buffer));
-			break;
-		case RENDER_BOOL:
-			cc_value_set(value, DatumGetBool(datum) ? "t" : "f", 1);
+		case RENDER_WRITE:
+			end = column->text->write(*free, datum);
+			if (end == NULL)
+			{
+				render_output(r, column, datum, value);
+				break;
+			}
+			cc_value_set(value, *free, end - *free);
+			*free = end;
 			break;
 		case RENDER_TEXT:
 			{
 				text	   *t = DatumGetTextPP(datum);
 
-				set_text(value, VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t));
+				set_text(r, value, VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t));
 				break;
 			}
+		case RENDER_NAME:
+			set_text(r, value, NameStr(*DatumGetName(datum)),
+					 strlen(NameStr(*DatumGetName(datum))));
+			break;
 		case RENDER_BYTEA:
-			{
-				/* The output function gives up beyond half a gigabyte. */
-				bytea	   *b = DatumGetByteaPP(datum);
-				Size		len = 2 + 2 * (Size) VARSIZE_ANY_EXHDR(b);
-
-				buffer = MemoryContextAllocHuge(CurrentMemoryContext, len + 1);
-				buffer[0] = '\\';
-				buffer[1] = 'x';
-				hex_encode(VARDATA_ANY(b), VARSIZE_ANY_EXHDR(b), buffer + 2);
-				cc_value_set(value, buffer, len);
-				break;
-			}
+			render_bytea(datum, value);
+			break;
 		case RENDER_OUTPUT:
-			buffer = OutputFunctionCall(&column->output, datum);
-			set_text(value, buffer, strlen(buffer));
+			render_output(r, column, datum, value);
 			break;
 	}
 }
@@ -213,6 +269,8 @@ void
 custody_canonical_render(CustodyRenderer *r, TupleTableSlot *slot,
 						 cc_value *values)
 {
+	char	   *free = palloc(r->room + 1);
+
 	slot_getallattrs(slot);
 	for (int i = 0; i < r->ncolumns; i++)
 	{
@@ -222,7 +280,7 @@ custody_canonical_render(CustodyRenderer *r, TupleTableSlot *slot,
 		if (slot->tts_isnull[att])
 			cc_value_set(&values[i], NULL, 0);
 		else
-			render_datum(column, slot->tts_values[att], &values[i]);
+			render_datum(r, column, slot->tts_values[att], &values[i], &free);
 	}
 }
 
@@ -230,7 +288,7 @@ custody_canonical_render(CustodyRenderer *r, TupleTableSlot *slot,
 static bool
 same_datum(const RenderColumn *column, Datum a, Datum b)
 {
-	return datumIsEqual(a, b, column->byval, column->typlen);
+	return column->byval ? a == b : datumIsEqual(a, b, false, column->typlen);
 }
 
 static bool
@@ -257,6 +315,8 @@ custody_canonical_render_replaced(CustodyRenderer *r, TupleTableSlot *slot,
 								  cc_value *values, TupleTableSlot *changed,
 								  cc_value *changed_values)
 {
+	char	   *free = palloc(r->room + 1);
+
 	slot_getallattrs(slot);
 	for (int i = 0; i < r->ncolumns; i++)
 	{
@@ -270,7 +330,7 @@ custody_canonical_render_replaced(CustodyRenderer *r, TupleTableSlot *slot,
 				 same_datum(column, datum, changed->tts_values[att]))
 			values[i] = changed_values[i];
 		else
-			render_datum(column, datum, &values[i]);
+			render_datum(r, column, datum, &values[i], &free);
 		if (is_unchanged_long(column, datum, &values[i], &changed_values[i]))
 			changed_values[i].form = CC_VALUE_REFERENCE;
 	}

@@ -18,7 +18,8 @@ typedef struct CustodyRenderer CustodyRenderer;
 extern CustodyRenderer *custody_canonical_renderer(TupleDesc desc);
 /*
  * Render the row in a slot.  values has room for ncolumns; bytes live in the
- * current memory context.  Must be called inside custody_canonical_begin/end.
+ * current memory context, or in the slot.  Must be called inside
+ * custody_canonical_begin/end if the renderer needs settings.
  */
 extern void custody_canonical_render(CustodyRenderer *r, TupleTableSlot *slot,
 									 cc_value *values);
@@ -49,7 +50,8 @@ typedef struct CustodySettings
 /* full: also search_path and lc_monetary, by way of the GUC machinery. */
 extern void custody_canonical_begin(CustodySettings *saved, bool full);
 extern void custody_canonical_end(const CustodySettings *saved);
-/* Does rendering need the full settings? */
+/* Does rendering depend on settings at all, and on the full ones? */
+extern bool custody_canonical_needs_settings(const CustodyRenderer *r);
 extern bool custody_canonical_needs_full(const CustodyRenderer *r);
 /* Text (UTF-8 canonical) to a Datum of a type, inside begin/end; and back. */
 extern Datum custody_canonical_input(Oid type, int32 typmod, const char *text);

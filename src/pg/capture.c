@@ -105,6 +105,26 @@ render(RowChange *change, TupleTableSlot *new_slot, TupleTableSlot *old_slot)
 		custody_canonical_render(r, old_slot, change->old_row);
 }
 
+/* What output functions do may fail, and must not leave our settings behind. */
+static void
+render_with_settings(RowChange *change, TupleTableSlot *new_slot,
+					 TupleTableSlot *old_slot)
+{
+	CustodySettings saved;
+
+	custody_canonical_begin(&saved,
+							custody_canonical_needs_full(change->state->renderer));
+	PG_TRY();
+	{
+		render(change, new_slot, old_slot);
+	}
+	PG_FINALLY();
+	{
+		custody_canonical_end(&saved);
+	}
+	PG_END_TRY();
+}
+
 static const cc_value *
 key_value(const RowChange *change, const cc_value *row, int i)
 {
@@ -313,7 +333,6 @@ capture_row(Relation leaf, cc_kind kind, TupleTableSlot *new_slot,
 {
 	CustodyRelState *state = custody_relstate_get(leaf);
 	const cc_schema *schema = &state->layout->schema;
-	CustodySettings saved;
 	RowChange	change = {0};
 
 	if (state->append_only && old_slot != NULL)
@@ -326,17 +345,10 @@ capture_row(Relation leaf, cc_kind kind, TupleTableSlot *new_slot,
 	change.entry.relation = state->relation_id;
 	change.entry.version = state->version;
 
-	custody_canonical_begin(&saved, custody_canonical_needs_full(state->renderer));
-	PG_TRY();
-	{
+	if (custody_canonical_needs_settings(state->renderer))
+		render_with_settings(&change, new_slot, old_slot);
+	else
 		render(&change, new_slot, old_slot);
-	}
-	PG_FINALLY();
-	{
-		custody_canonical_end(&saved);
-	}
-	PG_END_TRY();
-
 	if (kind == CC_KIND_UPDATE && key_changed(&change))
 		change.entry.flags |= CC_ENTRY_KEY_CHANGED;
 	draw_secret(change.secret);

@@ -24,6 +24,7 @@
 #include "pg/xact.h"
 
 static HTAB *states = NULL;
+static CustodyRelState *last_state = NULL;	/* states are never removed */
 static bool any_created = false;
 
 static void
@@ -230,8 +231,10 @@ build(CustodyRelState *state, Relation leaf)
 CustodyRelState *
 custody_relstate_get(Relation leaf)
 {
-	CustodyRelState *state = find_or_add(RelationGetRelid(leaf));
+	CustodyRelState *state = last_state;
 
+	if (state == NULL || state->relid != RelationGetRelid(leaf))
+		state = last_state = find_or_add(RelationGetRelid(leaf));
 	if (unlikely(!state->valid))
 	{
 		MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
