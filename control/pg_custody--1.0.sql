@@ -320,6 +320,20 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION custody.verify(regclass, bigint, text[]) FROM PUBLIC;
 COMMENT ON FUNCTION custody.verify(regclass, bigint, text[]) IS 'recompute the ledger, compare it with the live rows and the caller''s anchors; no rows = verified; writes nothing';
 
+CREATE FUNCTION custody.incidents(anchors text[] DEFAULT '{}')
+RETURNS TABLE (incident integer, severity text, relation text, codes text[], findings bigint, row_keys jsonb, after timestamptz, before timestamptz, after_if_one_deed timestamptz, messages text[], exposed jsonb, connected jsonb)
+AS 'MODULE_PATHNAME', 'custody_sql_incidents'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.incidents(text[]) FROM PUBLIC;
+COMMENT ON FUNCTION custody.incidents(text[]) IS 'what verify() finds, put together by table and by the time in which it can have been done, with what could be seen there and who was connected';
+
+CREATE FUNCTION custody.audit_report("from" timestamptz DEFAULT NULL, "to" timestamptz DEFAULT NULL, format text DEFAULT 'text', anchors text[] DEFAULT '{}')
+RETURNS text
+AS 'MODULE_PATHNAME', 'custody_sql_audit_report'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.audit_report(timestamptz, timestamptz, text, text[]) FROM PUBLIC;
+COMMENT ON FUNCTION custody.audit_report(timestamptz, timestamptz, text, text[]) IS 'a verification, incidents, coverage, time line, gaps and changes by table and user, for people: as text, or as one self-contained HTML page';
+
 CREATE FUNCTION custody.export()
 RETURNS TABLE (line text)
 AS 'MODULE_PATHNAME', 'custody_sql_export'

@@ -25,6 +25,8 @@ static const char *const auditor_rights[] = {
 	"SELECT ON custody.entries, custody.transactions, custody.blocks, "
 	"custody.keys, custody.protected_tables, custody.status",
 	"EXECUTE ON FUNCTION custody.verify(pg_catalog.regclass, pg_catalog.int8, pg_catalog.text[])",
+	"EXECUTE ON FUNCTION custody.incidents(pg_catalog.text[])",
+	"EXECUTE ON FUNCTION custody.audit_report(pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text[])",
 	"EXECUTE ON FUNCTION custody.export()",
 	"EXECUTE ON FUNCTION custody.checkpoint(pg_catalog.int8)",
 	"EXECUTE ON FUNCTION custody.verifier_key(pg_catalog.int4)",
