@@ -341,6 +341,20 @@ LANGUAGE C STABLE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION custody.export() FROM PUBLIC;
 COMMENT ON FUNCTION custody.export() IS 'the sealed ledger as text lines for pg_custody_verify, doc/format.md section 8';
 
+CREATE FUNCTION custody.export_tiles(directory text, entries boolean DEFAULT false, tree_size bigint DEFAULT NULL)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'custody_sql_export_tiles'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.export_tiles(text, boolean, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION custody.export_tiles(text, boolean, bigint) IS 'bring a C2SP tlog-tiles directory on the server up to a checkpoint (NULL = the latest); returns its size';
+
+CREATE FUNCTION custody.tiles(since bigint DEFAULT 0, entries boolean DEFAULT false, tree_size bigint DEFAULT NULL)
+RETURNS TABLE (path text, content bytea)
+AS 'MODULE_PATHNAME', 'custody_sql_tiles'
+LANGUAGE C STABLE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.tiles(bigint, boolean, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION custody.tiles(bigint, boolean, bigint) IS 'the files of a C2SP tlog-tiles directory of a checkpoint (NULL = the latest) that one of an earlier size lacks, the checkpoint last';
+
 -- History
 
 CREATE FUNCTION custody.history(relation regclass, key jsonb DEFAULT NULL)

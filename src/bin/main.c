@@ -16,6 +16,7 @@ static const Command commands[] = {
 	{"bundle", bundle_main},
 	{"consistency", consistency_main},
 	{"proof", proof_main},
+	{"tiles", tiles_main},
 };
 
 static const char usage_text[] =
@@ -24,6 +25,7 @@ static const char usage_text[] =
 "  bundle       a whole ledger, as custody.export() gives it\n"
 "  consistency  that the log only grew since a checkpoint that you kept\n"
 "  proof        rows or leaves of the log\n"
+"  tiles        a C2SP tlog-tiles directory, as custody.export_tiles() writes it\n"
 "\n"
 "Each has a --help.  Exit status: 0 verified, 1 findings, 2 could not check.\n";
 

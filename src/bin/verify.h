@@ -29,6 +29,7 @@
 extern int	bundle_main(int argc, char **argv);
 extern int	consistency_main(int argc, char **argv);
 extern int	proof_main(int argc, char **argv);
+extern int	tiles_main(int argc, char **argv);
 
 /* report.c */
 

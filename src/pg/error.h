@@ -25,6 +25,8 @@
 #define ERRCODE_CUSTODY_SEALER_FAILED		MAKE_SQLSTATE('P','C','2','0','4')
 /* PC3xx: the ledger */
 #define ERRCODE_CUSTODY_LEDGER_CORRUPTED	MAKE_SQLSTATE('P','C','3','0','1')
+/* PC4xx: exports */
+#define ERRCODE_CUSTODY_FOREIGN_DIRECTORY	MAKE_SQLSTATE('P','C','4','0','1')
 
 /*
  * Raise ERRCODE_CUSTODY_LEDGER_CORRUPTED unless status is CC_OK.  'what' is a

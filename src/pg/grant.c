@@ -28,6 +28,8 @@ static const char *const auditor_rights[] = {
 	"EXECUTE ON FUNCTION custody.incidents(pg_catalog.text[])",
 	"EXECUTE ON FUNCTION custody.audit_report(pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text[])",
 	"EXECUTE ON FUNCTION custody.export()",
+	"EXECUTE ON FUNCTION custody.export_tiles(pg_catalog.text, pg_catalog.bool, pg_catalog.int8)",
+	"EXECUTE ON FUNCTION custody.tiles(pg_catalog.int8, pg_catalog.bool, pg_catalog.int8)",
 	"EXECUTE ON FUNCTION custody.checkpoint(pg_catalog.int8)",
 	"EXECUTE ON FUNCTION custody.verifier_key(pg_catalog.int4)",
 	"EXECUTE ON FUNCTION custody.leaf(pg_catalog.int8)",

@@ -18,6 +18,10 @@
 #include "core/sigcheck.h"
 #include "pg/guc.h"
 
+/* Bytes of actor, reason or purpose, and of extra. */
+#define CONTEXT_MAX 2048
+#define EXTRA_MAX 8192
+
 /*
  * Shell command that takes a checkpoint off the server; "" for none.  %p is
  * replaced by the path of the file, %s by its tree size, %% by a percent sign.
@@ -77,6 +81,26 @@ check_origin(char **newval, void **extra, GucSource source)
 }
 
 /*
+ * A transaction record must fit an entry bundle of at most 65535 bytes a leaf,
+ * in UTF-8, which may take three bytes for one of the database's encoding.
+ */
+static bool
+check_length(const char *value, size_t most)
+{
+	if (strlen(value) <= most)
+		return true;
+	GUC_check_errdetail("It has %zu bytes; the limit is %zu.", strlen(value), most);
+	GUC_check_errhint("Record a reference to the longer text.");
+	return false;
+}
+
+static bool
+check_context(char **newval, void **extra, GucSource source)
+{
+	return check_length(*newval, CONTEXT_MAX);
+}
+
+/*
  * Views show it as jsonb, which takes less than json: no \u0000, no number
  * out of range.  Must not raise: the postmaster calls this on reload.
  */
@@ -88,6 +112,8 @@ check_extra(char **newval, void **extra, GucSource source)
 
 	if (**newval == '\0')
 		return true;
+	if (!check_length(*newval, EXTRA_MAX))
+		return false;
 	PG_TRY();
 	{
 		(void) DirectFunctionCall1(jsonb_in, CStringGetDatum(*newval));
@@ -128,13 +154,13 @@ custody_guc_init(void)
 							   &custody_anchor_command, "", PGC_SIGHUP,
 							   GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
 	define_context("custody.context_actor", "Person on whose behalf a change is made.",
-				   &custody_context_actor, NULL);
+				   &custody_context_actor, check_context);
 	define_context("custody.context_extra", "Further context of a change, as JSON.",
 				   &custody_context_extra, check_extra);
 	define_context("custody.context_purpose", "Purpose of a change.",
-				   &custody_context_purpose, NULL);
+				   &custody_context_purpose, check_context);
 	define_context("custody.context_reason", "Reason of a change.",
-				   &custody_context_reason, NULL);
+				   &custody_context_reason, check_context);
 	DefineCustomIntVariable("custody.heartbeat_interval",
 							"Time after which an idle ledger seals an empty block.",
 							"0 disables heartbeats.",

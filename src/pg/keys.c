@@ -133,11 +133,17 @@ resolve(const char *path)
 	return copy;
 }
 
+bool
+custody_keys_inside_data(const char *path)
+{
+	return path_is_prefix_of_path(resolve(DataDir), resolve(path));
+}
+
 /* Private keys must not travel with base backups. */
 static void
 check_outside_data(const char *path)
 {
-	if (path_is_prefix_of_path(resolve(DataDir), resolve(path)))
+	if (custody_keys_inside_data(path))
 		directory_error(path, "It lies inside the data directory, so every base backup would carry the private key.",
 						"Set custody.key_directory to a path outside the data directory.");
 }

@@ -81,6 +81,8 @@ extern char *custody_keys_sign(const CustodySigner *signer,
 /* Write a file of mode 0600 so that it is there whole or not at all. */
 extern void custody_keys_write_file(const char *path, const char *data,
 									size_t len);
+/* Does an existing path, links followed, lie in the data directory? */
+extern bool custody_keys_inside_data(const char *path);
 /* Make a folder of mode 0700, or raise unless the one there is ours alone. */
 extern void custody_keys_make_folder(const char *path);
 

@@ -255,9 +255,8 @@ custody_sql_verifier_key(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(verifier_key));
 }
 
-/* Header of the block that begins at a leaf, NULL if none does. */
-static bytea *
-load_header(int64 leaf_index)
+bytea *
+custody_ledger_header(int64 leaf_index, Snapshot snapshot)
 {
 	ScanKeyData key;
 	CustodyScan scan;
@@ -266,7 +265,7 @@ load_header(int64 leaf_index)
 	custody_catalog_key_int8(&key, Anum_block_tree_size,
 							 BTGreaterStrategyNumber, leaf_index);
 	custody_catalog_scan_begin(&scan, CUSTODY_LOG_BLOCK,
-							   CUSTODY_BLOCK_TREE_SIZE, GetActiveSnapshot(),
+							   CUSTODY_BLOCK_TREE_SIZE, snapshot,
 							   ForwardScanDirection, 1, &key);
 	if (custody_catalog_scan_next(&scan))
 		header = custody_catalog_get_bytea(&scan, Anum_block_header);
@@ -311,7 +310,7 @@ custody_sql_leaf(PG_FUNCTION_ARGS)
 				 errdetail("Leaves are numbered from 0 to the size of the log less one."),
 				 errhint("Run \"SELECT custody.seal()\" if the transaction is not sealed yet.")));
 	if (is_header)
-		leaf = load_header(leaf_index);
+		leaf = custody_ledger_header(leaf_index, GetActiveSnapshot());
 	else
 		leaf = custody_reader_record(txn_no, GetActiveSnapshot());
 	if (leaf == NULL)

@@ -2,12 +2,13 @@
  * ledger.h
  *	  Where the log stands: its last blocks, its incarnation, its keys.
  *
- * All functions read under the active snapshot.
+ * Without one of its own a function reads under the active snapshot.
  */
 #ifndef CUSTODY_LEDGER_H
 #define CUSTODY_LEDGER_H
 
 #include "datatype/timestamp.h"
+#include "utils/snapshot.h"
 
 #include "pg/keys.h"
 
@@ -43,5 +44,8 @@ extern void custody_ledger_blocks(CustodyBlock *last, CustodyBlock *before);
 extern uint32 custody_ledger_epoch(char **verifier_key);
 /* Verifier key of an epoch, palloc'd; NULL if there is none. */
 extern char *custody_ledger_verifier_key(uint32 epoch);
+
+/* Header of the block that a leaf lies in, palloc'd; NULL if none does. */
+extern bytea *custody_ledger_header(int64 leaf_index, Snapshot snapshot);
 
 #endif							/* CUSTODY_LEDGER_H */
