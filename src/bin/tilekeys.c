@@ -62,12 +62,12 @@ check_last(TileVerifier *v, const cc_key_line *k)
 	cc_status	status;
 
 	(void) snprintf(path, sizeof(path), "checkpoints/%" PRIu64, k->last);
-	if (!tile_read(v, path, CC_NOTE_MAX, &len))
+	if (!tile_read(v, path, TILE_NOTE_MAX, &len))
 	{
 		tile_finding(v, "checkpoint_missing", path, "the last checkpoint of epoch %" PRIu32 " is missing", k->epoch);
 		return;
 	}
-	status = len > CC_NOTE_MAX ? CC_E_TRAILING : cc_checkpoint_parse(&c, v->buffer, len);
+	status = len > TILE_NOTE_MAX ? CC_E_TRAILING : cc_checkpoint_parse(&c, v->buffer, len);
 	if (status != CC_OK)
 	{
 		tile_finding(v, "checkpoint_unreadable", path, "%s", cc_status_text(status));

@@ -22,8 +22,7 @@ static const char usage_text[] =
 "Verifies a C2SP tlog-tiles directory, as custody.export_tiles() writes it, against\n"
 "keys and anchors that you trust.  Needs no server and no network.\n"
 "\n"
-"  --key VKEY     trust this verifier key (name+id+key); may be repeated\n"
-"  --keys FILE    trust the verifier keys in FILE, one a line\n"
+TRUST_USAGE
 "  --anchor FILE  a checkpoint kept elsewhere, which the log must contain;\n"
 "                 may be repeated\n"
 "  --json         print JSON objects: one for each finding and notice, one at the end\n"
@@ -279,6 +278,14 @@ verify_tree(TileVerifier *v)
 
 /* The directory's checkpoint */
 
+/* A check that OpenSSL cannot make says nothing about the directory. */
+static void
+must_be_able(cc_status status)
+{
+	if (status == CC_E_UNSUPPORTED || status == CC_E_CRYPTO)
+		cannot("the signatures of the checkpoint: %s", cc_status_text(status));
+}
+
 /* False: there is nothing to hold the tiles against. */
 static bool
 load_directory(TileVerifier *v)
@@ -286,23 +293,30 @@ load_directory(TileVerifier *v)
 	size_t		len = 0;
 	cc_status	status;
 
-	if (!tile_read(v, CHECKPOINT_FILE, CC_NOTE_MAX, &len))
+	if (!tile_read(v, CHECKPOINT_FILE, TILE_NOTE_MAX, &len))
 		cannot("\"%s\" is no tlog-tiles directory: it has no checkpoint", v->directory);
 	v->note = v->buffer;
 	v->buffer = NULL;
 	v->capacity = 0;
-	status = len > CC_NOTE_MAX ? CC_E_TRAILING : cc_checkpoint_parse(&v->checkpoint, v->note, len);
+	status = len > TILE_NOTE_MAX ? CC_E_TRAILING : cc_checkpoint_parse(&v->checkpoint, v->note, len);
 	if (status != CC_OK)
 	{
 		memset(&v->checkpoint, 0, sizeof(v->checkpoint));
 		tile_finding(v, "checkpoint_unreadable", CHECKPOINT_FILE, "%s", cc_status_text(status));
 		return false;
 	}
-	if (!note_signed(&v->trust, &v->checkpoint))
+	status = cc_checkpoint_signed(&v->checkpoint, v->trust.keys, v->trust.nkeys);
+	must_be_able(status);
+	if (status != CC_OK)
 	{
 		tile_finding(v, "checkpoint_untrusted", CHECKPOINT_FILE, "not signed by a trusted key; the tiles were not read");
 		return false;
 	}
+	status = note_quorum(&v->trust, &v->checkpoint);
+	must_be_able(status);
+	if (status != CC_OK)
+		tile_finding(v, status == CC_E_QUORUM ? "quorum_missing" : "cosignature_invalid", CHECKPOINT_FILE, "%s",
+					 cc_status_text(status));
 	tile_target(v, CHECKPOINT_FILE, false, &v->checkpoint);
 	return true;
 }
@@ -345,13 +359,10 @@ static void
 take_options(TileVerifier *v, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"key", required_argument, NULL, 'k'},
-		{"keys", required_argument, NULL, 'K'},
+		TRUST_OPTIONS,
 		{"anchor", required_argument, NULL, 'a'},
 		{"json", no_argument, NULL, 'j'},
 		{"quiet", no_argument, NULL, 'q'},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0}
 	};
 	const char **anchors = NULL;

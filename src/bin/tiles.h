@@ -8,6 +8,9 @@
 #include "core/tile.h"
 #include "verify.h"
 
+/* A note with as many cosignatures as are read takes less. */
+#define TILE_NOTE_MAX ((size_t) 1 << 20)
+
 /* A checkpoint whose root the tree must have at its size. */
 typedef struct Target
 {

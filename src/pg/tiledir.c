@@ -50,6 +50,9 @@
 /* Where bundles catch up with tiles. */
 #define CATCHING_UP ".entries"
 
+/* A note with as many cosignatures as are read takes less. */
+#define NOTE_MAX (1024 * 1024)
+
 /* A step ends at the first checkpoint after so many leaves: a tile of level 1. */
 #define STEP_LEAVES (CC_TILE_WIDTH * CC_TILE_WIDTH)
 
@@ -412,7 +415,7 @@ static void
 load_directory(Directory *d, Snapshot snapshot)
 {
 	char		full[MAXPGPATH];
-	char		note[CC_NOTE_MAX + 1];
+	char	   *note = palloc(NOTE_MAX + 1);
 	cc_checkpoint checkpoint;
 	int			fd;
 	ssize_t		len;
@@ -427,14 +430,15 @@ load_directory(Directory *d, Snapshot snapshot)
 	}
 	if (fd < 0)
 		file_error("open file", full);
-	len = read(fd, note, sizeof(note));
+	len = read(fd, note, NOTE_MAX + 1);
 	if (len < 0)
 		file_error("read file", full);
 	CloseTransientFile(fd);
-	if (len > CC_NOTE_MAX || cc_checkpoint_parse(&checkpoint, note, len) != CC_OK || checkpoint.size == 0)
+	if (len > NOTE_MAX || cc_checkpoint_parse(&checkpoint, note, len) != CC_OK || checkpoint.size == 0)
 		refuse_other_log(d, "Its file \"checkpoint\" holds no checkpoint.");
 	check_same_log(d, &checkpoint, snapshot);
 	d->size = checkpoint.size;
+	pfree(note);
 }
 
 /* Stepping */
