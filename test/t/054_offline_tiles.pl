@@ -173,4 +173,20 @@ check('leaf hash flipped, anchor', 1, qr/^finding: anchor_mismatch \S+anchor$fir
 is_deeply({ %{ $json[0] }{qw(finding file)} }, { finding => 'entries_mismatch', file => 'tile/entries/001' }, 'JSON of a finding');
 is_deeply([ @{ $json[-1] }{qw(verified findings)} ], [ JSON::PP::false, @json - 1 ], 'JSON of what did not verify');
 
+# A witness that a policy asks for
+my $seed = '11' x 32;
+my $cosign = 'python3 -B test/recompute/cosign.py';
+chomp(my $witness = qx{$cosign key $seed witness.example/w});
+my $line = qx{$cosign sign $seed witness.example/w 1767225600 < '$good/checkpoint'};
+my $logs = join('', map { "log $_\n" } @keys);
+spew("$base/alone", "${logs}quorum none\n");
+spew("$base/policy", "${logs}witness w $witness\nquorum w\n");
+check('policy without witnesses', 0, qr/^verified: /m, '--policy', "$base/alone", $good);
+check('no cosignature', 1, qr/^finding: quorum_missing checkpoint: /m, '--policy', "$base/policy", $good);
+copy();
+edit('checkpoint', sub { ${ $_[0] } .= $line });
+check('cosigned', 0, qr/^verified: /m, '--policy', "$base/policy", $copy);
+edit('checkpoint', sub { substr(${ $_[0] }, -20, 1) = substr(${ $_[0] }, -20, 1) eq 'A' ? 'B' : 'A' });
+check('cosignature edited', 1, qr/^finding: (cosignature_invalid|quorum_missing) checkpoint: /m, '--policy', "$base/policy", $copy);
+
 done_testing();
