@@ -113,6 +113,12 @@ is_deeply({ %{ files($part) }, %{ rows("since => $middle") } }, { %{ files($part
 cmp_ok(scalar keys %{ rows("since => $middle") }, '<', 90, 'and is no more than that');
 is($node->safe_psql('postgres', 'SELECT path FROM custody.tiles() WITH ORDINALITY AS x (path, content, n) ORDER BY n DESC LIMIT 1'),
 	'checkpoint', 'the checkpoint comes last');
+my ($script) = slurp('doc/operations.md') =~ /^    (psql [^\n]*custody\.tiles.*?\n    done)\n/ms;
+{
+	local @ENV{qw(PGHOST PGPORT PGDATABASE SINCE)} = ($node->host, $node->port, 'postgres', 0);
+	is(system('bash', '-ec', "cd '$base' && mkdir client && cd client && $script"), 0, 'the script in doc/operations.md');
+}
+is_deeply(files("$base/client/log"), files($fresh), 'writes the same files');
 fails_with($node, "SELECT * FROM custody.tiles(since => $size + 1)", '22023', 'has no tiles since', 'beyond the log');
 fails_with($node, 'SELECT * FROM custody.tiles(since => -1)', '22023', 'has no tiles since', 'before the log');
 fails_with($node, 'SELECT * FROM custody.tiles(tree_size => 5)', '22023', 'there is no checkpoint of size 5', 'size that was not signed');
