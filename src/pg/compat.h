@@ -28,6 +28,11 @@
 #include "varatt.h"
 #endif
 
+/* PostgreSQL 18 has this word, for the head of a declaration. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
 /* Authenticated identity of this session and how it was proven, or NULL. */
 static inline const char *
 custody_compat_authn_id(const char **method)

@@ -6,6 +6,7 @@
 #ifndef CUSTODY_INCARNATION_H
 #define CUSTODY_INCARNATION_H
 
+#include "pg/compat.h"
 #include "pg/ledger.h"
 
 /* What the ledger, the signer and the cluster say, and what follows. */
@@ -33,7 +34,7 @@ typedef struct CustodyLife
 /* All need a transaction with an active snapshot and the sealing lock. */
 extern void custody_incarnation_load(CustodyLife *life);
 /* Raise why the signer cannot go on. */
-extern void custody_incarnation_refuse(const CustodyLife *life) pg_attribute_noreturn();
+pg_noreturn extern void custody_incarnation_refuse(const CustodyLife *life);
 /* Begin the ledger. */
 extern void custody_incarnation_first(const CustodyLife *life);
 /* Begin a new incarnation; returns its number. */

@@ -8,6 +8,8 @@
 
 #include "postmaster/bgworker.h"
 
+#include "pg/compat.h"
+
 extern void custody_worker_init(void);	/* _PG_init, while preloading */
 
 /* Fill in a worker of ours; main is the name of its main function. */
@@ -15,9 +17,9 @@ extern void custody_worker_describe(BackgroundWorker *worker, const char *main,
 									const char *title, Oid database);
 
 /* Main functions, called by name */
-extern PGDLLEXPORT void custody_launcher_main(Datum main_arg) pg_attribute_noreturn();
-extern PGDLLEXPORT void custody_sealer_main(Datum main_arg) pg_attribute_noreturn();
-extern PGDLLEXPORT void custody_anchorer_main(Datum main_arg) pg_attribute_noreturn();
+pg_noreturn extern PGDLLEXPORT void custody_launcher_main(Datum main_arg);
+pg_noreturn extern PGDLLEXPORT void custody_sealer_main(Datum main_arg);
+pg_noreturn extern PGDLLEXPORT void custody_anchorer_main(Datum main_arg);
 extern PGDLLEXPORT void custody_oneshot_main(Datum main_arg);
 
 #endif							/* CUSTODY_WORKER_H */
