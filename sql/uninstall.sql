@@ -37,5 +37,6 @@ DROP TABLE patient, lab;
 -- Nothing is left, and a schema of that name that is somebody else's is refused.
 SELECT count(*) FROM pg_namespace WHERE nspname = 'custody';
 CREATE SCHEMA custody;
+\set VERBOSITY terse
 CREATE EXTENSION pg_custody;
 DROP SCHEMA custody;

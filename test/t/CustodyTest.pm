@@ -16,13 +16,14 @@ our @EXPORT = qw(
   wait_for_log key_directory ledger_folder slurp spew
 );
 
-# A running cluster; the library is preloaded if asked for.
+# A running cluster, alike whatever the locale of the environment; the library
+# is preloaded if asked for.
 sub start_node
 {
 	my ($name, %param) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
-	$node->init(%{ $param{init} // {} });
+	$node->init(extra => [ '--encoding=UTF8', '--no-locale' ], %{ $param{init} // {} });
 	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_custody'\n")
 	  if $param{preload};
 	$node->append_conf('postgresql.conf', "custody.seal_interval = '100ms'\n");
