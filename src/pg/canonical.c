@@ -170,7 +170,7 @@ custody_canonical_renderer(TupleDesc desc)
 	{
 		Form_pg_attribute att = TupleDescAttr(desc, i);
 
-		if (!att->attisdropped)
+		if (custody_compat_is_stored(att))
 			init_column(r, &r->columns[r->ncolumns++], att);
 	}
 	return r;

@@ -9,6 +9,7 @@
 #error "pg_custody needs PostgreSQL 15 or later"
 #endif
 
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
 /*
@@ -65,6 +66,20 @@ custody_compat_owns_database(Oid database)
 #else
 	return pg_database_ownercheck(database, GetUserId());
 #endif
+}
+
+/*
+ * Is the column kept in the rows?  A dropped one is not, nor is a virtual
+ * generated one (18): it is computed when it is read.
+ */
+static inline bool
+custody_compat_is_stored(const FormData_pg_attribute *att)
+{
+#if PG_VERSION_NUM >= 180000
+	if (att->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
+		return false;
+#endif
+	return !att->attisdropped;
 }
 
 /* Next datum of a sort, as a copy that belongs to the caller. */

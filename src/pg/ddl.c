@@ -35,6 +35,7 @@
 #include "pg/append.h"
 #include "pg/capture.h"
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/error.h"
 #include "pg/protect.h"
 #include "pg/relstate.h"
@@ -439,7 +440,7 @@ sync_type(List *protections, Oid type)
 			bool		uses = false;
 
 			for (int i = 0; i < desc->natts && !uses; i++)
-				uses = !TupleDescAttr(desc, i)->attisdropped &&
+				uses = custody_compat_is_stored(TupleDescAttr(desc, i)) &&
 					type_uses(TupleDescAttr(desc, i)->atttypid, type);
 			if (uses)
 			{

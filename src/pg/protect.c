@@ -306,14 +306,21 @@ check_partitions(Relation rel)
 static void
 check_subject(Relation rel, const char *subject)
 {
-	if (subject != NULL &&
-		get_attnum(RelationGetRelid(rel), subject) <= 0)
+	if (subject == NULL || custody_schema_attnum(RelationGetRelid(rel), subject) > 0)
+		return;
+	if (get_attnum(RelationGetRelid(rel), subject) > 0)
 		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("column \"%s\" of table \"%s\" does not exist",
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("virtual column \"%s\" of table \"%s\" cannot name the subject",
 						subject, RelationGetRelationName(rel)),
-				 errdetail("The subject column names the person a row is about."),
-				 errhint("Name an existing column, or leave subject out.")));
+				 errdetail("What is computed when it is read is not recorded."),
+				 errhint("Name a stored column, or leave subject out.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("column \"%s\" of table \"%s\" does not exist",
+					subject, RelationGetRelationName(rel)),
+			 errdetail("The subject column names the person a row is about."),
+			 errhint("Name an existing column, or leave subject out.")));
 }
 
 static void
@@ -519,7 +526,7 @@ custody_sql_protect_schema(PG_FUNCTION_ARGS)
 			custody_schema_protection(relid, SnapshotSelf) != NULL)
 			continue;
 		if (!PG_ARGISNULL(1) &&
-			get_attnum(relid, NameStr(*PG_GETARG_NAME(1))) > 0)
+			custody_schema_attnum(relid, NameStr(*PG_GETARG_NAME(1))) > 0)
 			request.subject = pstrdup(NameStr(*PG_GETARG_NAME(1)));
 		values[0] = ObjectIdGetDatum(relid);
 		values[1] = Int64GetDatum((int64) protect_tree(relid, &request));

@@ -24,9 +24,11 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "pg/canonical.h"
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/error.h"
 #include "pg/schema.h"
 
@@ -257,16 +259,30 @@ key_attnums(Relation leaf)
 	return result;
 }
 
-/* Position of an attribute among the live columns. */
+/* Position of an attribute among the stored columns. */
 static uint16
 attnum_position(TupleDesc desc, AttrNumber attnum)
 {
 	uint16		position = 0;
 
 	for (int i = 0; i < attnum - 1; i++)
-		if (!TupleDescAttr(desc, i)->attisdropped)
+		if (custody_compat_is_stored(TupleDescAttr(desc, i)))
 			position++;
 	return position;
+}
+
+AttrNumber
+custody_schema_attnum(Oid relid, const char *column)
+{
+	HeapTuple	tuple = SearchSysCacheAttName(relid, column);
+	AttrNumber	attnum = InvalidAttrNumber;
+
+	if (!HeapTupleIsValid(tuple))
+		return attnum;
+	if (custody_compat_is_stored((Form_pg_attribute) GETSTRUCT(tuple)))
+		attnum = Max(((Form_pg_attribute) GETSTRUCT(tuple))->attnum, attnum);
+	ReleaseSysCache(tuple);
+	return attnum;
 }
 
 /* What rows older than the column read as, if it was added without rewrite. */
@@ -299,7 +315,7 @@ define_columns(TupleDesc desc, cc_schema *s)
 		Form_pg_attribute att = TupleDescAttr(desc, i);
 		cc_column  *column;
 
-		if (att->attisdropped)
+		if (!custody_compat_is_stored(att))
 			continue;
 		column = &s->columns[s->ncolumns++];
 		column->name = custody_canonical_slice(NameStr(att->attname));
@@ -327,7 +343,7 @@ static uint16
 define_subject(Relation leaf, const char *subject)
 {
 	AttrNumber	attnum = subject == NULL ? InvalidAttrNumber :
-		get_attnum(RelationGetRelid(leaf), subject);
+		custody_schema_attnum(RelationGetRelid(leaf), subject);
 
 	return attnum == InvalidAttrNumber ? CC_NO_POSITION :
 		attnum_position(RelationGetDescr(leaf), attnum);

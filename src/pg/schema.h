@@ -54,6 +54,8 @@ extern Oid	custody_schema_root(Oid leaf);
 extern bytea *custody_schema_encode(const cc_schema *s);
 /* The definition of a leaf's present layout. */
 extern bytea *custody_schema_define(Relation leaf, const CustodyProtection *protection);
+/* The number of a column that is kept in the rows, or InvalidAttrNumber. */
+extern AttrNumber custody_schema_attnum(Oid relid, const char *column);
 /* Leaf tables with storage of a protected root (itself if plain). */
 extern List *custody_schema_leaves(Oid root, LOCKMODE lockmode);
 
