@@ -4,7 +4,7 @@
 
 VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" control/pg_custody.control)
 
-.PHONY: help demo check check-orthanc bench dist
+.PHONY: help demo check check-orthanc check-majors bench dist
 
 help:
 	@echo "make            build module and offline verifier"
@@ -15,6 +15,7 @@ help:
 	@echo "make symcheck   check that the floors hold"
 	@echo "make fuzz       run the fuzzers, FUZZ_SECONDS each"
 	@echo "make check-orthanc  a DICOM server under custody"
+	@echo "make check-majors  build and tests on PostgreSQL 17 and 18, as root"
 	@echo "make bench      measure cost, in interleaved runs"
 	@echo "make dist       release archive"
 
@@ -27,6 +28,9 @@ check:
 check-orthanc:
 	test/install-deps build orthanc
 	test/check orthanc
+
+check-majors:
+	test/check majors
 
 bench:
 	test/install-deps build bench
