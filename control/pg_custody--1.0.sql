@@ -401,12 +401,19 @@ LANGUAGE C STABLE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION custody.prove_row(regclass, jsonb, name[], timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION custody.prove_row(regclass, jsonb, name[], timestamptz) IS 'proof of the version of a row in force at a time (NULL = the latest), showing the named columns (NULL = all), doc/format.md section 9.2';
 
+CREATE FUNCTION custody.prove_history(relation regclass, key jsonb, old_size bigint DEFAULT NULL, new_size bigint DEFAULT NULL)
+RETURNS text
+AS 'MODULE_PATHNAME', 'custody_sql_prove_history'
+LANGUAGE C STABLE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.prove_history(regclass, jsonb, bigint, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION custody.prove_history(regclass, jsonb, bigint, bigint) IS 'proof of the life of a row, each version linked to the one that it overwrote: from the version in force at one checkpoint (NULL = from the first) to another (NULL = the latest), doc/format.md section 9.4';
+
 CREATE FUNCTION custody.verify_proof(bundle text, verifier_keys text[])
-RETURNS TABLE (valid boolean, relation text, row_key jsonb, operation text, changed_at timestamptz, "values" jsonb, tree_size bigint, problem text)
+RETURNS TABLE (valid boolean, relation text, row_key jsonb, operation text, changed_at timestamptz, "values" jsonb, tree_size bigint, problem text, link text, old_size bigint, not_shown text)
 AS 'MODULE_PATHNAME', 'custody_sql_verify_proof'
 LANGUAGE C STABLE PARALLEL SAFE;
 REVOKE ALL ON FUNCTION custody.verify_proof(text, text[]) FROM PUBLIC;
-COMMENT ON FUNCTION custody.verify_proof(text, text[]) IS 'check a proof made by prove_row, of this or any other ledger, against keys the caller trusts; reads no table';
+COMMENT ON FUNCTION custody.verify_proof(text, text[]) IS 'check a proof made by prove_row or prove_history, of this or any other ledger, against keys the caller trusts: a row for each version; reads no table';
 
 CREATE FUNCTION custody.tlog_proof(leaf_index bigint, tree_size bigint DEFAULT NULL)
 RETURNS text

@@ -81,6 +81,15 @@ reader_line(LineReader *r, size_t *len)
 	return line;
 }
 
+bool
+begins_with_line(const char *text, size_t len, const char *line)
+{
+	size_t		n = strlen(line);
+
+	return len > n && memcmp(text, line, n) == 0 &&
+		(text[n] == '\n' || text[n] == '\r');
+}
+
 size_t
 read_whole(const char *name, char **buffer, size_t *capacity)
 {

@@ -15,6 +15,7 @@ typedef struct Command
 static const Command commands[] = {
 	{"bundle", bundle_main},
 	{"consistency", consistency_main},
+	{"history", history_main},
 	{"proof", proof_main},
 	{"tiles", tiles_main},
 };
@@ -24,6 +25,7 @@ static const char usage_text[] =
 "\n"
 "  bundle       a whole ledger, as custody.export() gives it\n"
 "  consistency  that the log only grew since a checkpoint that you kept\n"
+"  history      the life of a row, each version linked to the one before\n"
 "  proof        rows or leaves of the log\n"
 "  tiles        a C2SP tlog-tiles directory, as custody.export_tiles() writes it\n"
 "\n"

@@ -136,57 +136,6 @@ refuse(Checker *p, const char *what, cc_status status)
 		invalid(p, what, cc_status_text(status));
 }
 
-/* One named value; 'first' is cleared by the first. */
-static void
-print_value(const Checker *p, bool *first, cc_slice name, const cc_value *v)
-{
-	if (!*first)
-		fputs(", ", stdout);
-	*first = false;
-	if (p->json)
-	{
-		show_json_name(name);
-		fputs(": ", stdout);
-		show_json_value(v);
-	}
-	else
-	{
-		show_name(name);
-		fputs(" = ", stdout);
-		show_value(v);
-	}
-}
-
-static void
-print_key(const Checker *p, const cc_row_proof *proof)
-{
-	const uint16_t *at = cc_schema_key_positions(&proof->schema);
-	uint16_t	n = cc_schema_key_count(&proof->schema);
-	bool		first = true;
-	uint16_t	i;
-
-	for (i = 0; i < n; i++)
-		print_value(p, &first, proof->schema.columns[at == NULL ? i : at[i]].name, &proof->key[i]);
-}
-
-static void
-print_values(const Checker *p, const cc_row_proof *proof)
-{
-	bool		first = true;
-	uint16_t	i;
-
-	if (!cc_kind_has_row(proof->entry.kind))
-		return;
-	for (i = 0; i < proof->schema.ncolumns; i++)
-	{
-		if (!proof->columns[i].open)
-			continue;
-		if (first && !p->json)
-			fputs(": ", stdout);
-		print_value(p, &first, proof->schema.columns[i].name, &proof->columns[i].value);
-	}
-}
-
 static void
 print_row_json(const Checker *p, const cc_row_proof *proof)
 {
@@ -194,11 +143,12 @@ print_row_json(const Checker *p, const cc_row_proof *proof)
 	fputs(", \"relation\": ", stdout);
 	show_json_table(proof->schema.schema, proof->schema.table);
 	fputs(", \"row_key\": {", stdout);
-	print_key(p, proof);
+	show_row_key(true, &proof->schema, proof->key);
 	printf("}, \"operation\": \"%s\", \"changed_at\": \"", cc_kind_name(proof->entry.kind));
 	show_time(proof->record.commit_time);
 	fputs("\", \"values\": {", stdout);
-	print_values(p, proof);
+	if (cc_kind_has_row(proof->entry.kind))
+		show_row_values(true, &proof->schema, proof->columns);
 	(void) putchar('}');
 	end_line(p, proof->leaf.number, &proof->checkpoint);
 }
@@ -212,10 +162,11 @@ print_row(const Checker *p, const cc_row_proof *proof)
 	(void) putchar('.');
 	show_name(proof->schema.table);
 	fputs(" (", stdout);
-	print_key(p, proof);
+	show_row_key(false, &proof->schema, proof->key);
 	printf(") %s at ", cc_kind_name(proof->entry.kind));
 	show_time(proof->record.commit_time);
-	print_values(p, proof);
+	if (cc_kind_has_row(proof->entry.kind))
+		show_row_values(false, &proof->schema, proof->columns);
 	end_line(p, proof->leaf.number, &proof->checkpoint);
 }
 
@@ -299,25 +250,15 @@ check_leaf(Checker *p, size_t len)
 		print_leaf(p, &proof, &c);
 }
 
-/* Is this the first line, whatever ends it? */
-static bool
-begins_with(const char *text, size_t len, const char *line)
-{
-	size_t		n = strlen(line);
-
-	return len > n && memcmp(text, line, n) == 0 &&
-		(text[n] == '\n' || text[n] == '\r');
-}
-
 static void
 check_file(Checker *p, const char *name)
 {
 	size_t		len = read_whole(name, &p->text, &p->capacity);
-	bool		row = begins_with(p->text, len, ROW_PROOF);
+	bool		row = begins_with_line(p->text, len, ROW_PROOF);
 
 	p->name = name;
 	p->proofs++;
-	if (!row && !begins_with(p->text, len, LEAF_PROOF))
+	if (!row && !begins_with_line(p->text, len, LEAF_PROOF))
 	{
 		unchecked(p, "not a proof of version 1", NULL);
 		return;

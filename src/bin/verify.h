@@ -16,6 +16,7 @@
 
 #include "core/encode.h"
 #include "core/policy.h"
+#include "core/redacted.h"
 
 #ifndef PG_CUSTODY_VERSION
 #define PG_CUSTODY_VERSION "unknown"
@@ -28,6 +29,7 @@
 /* Each is given its own name as argv[0]; returns the exit status. */
 extern int	bundle_main(int argc, char **argv);
 extern int	consistency_main(int argc, char **argv);
+extern int	history_main(int argc, char **argv);
 extern int	proof_main(int argc, char **argv);
 extern int	tiles_main(int argc, char **argv);
 
@@ -71,6 +73,12 @@ extern void show_json_table(cc_slice schema, cc_slice table);
 /* Microseconds since 1970-01-01 as ISO 8601 in UTC. */
 extern void show_time(int64_t micros);
 
+/* row.c: text, or members of a JSON object */
+
+extern void show_row_key(bool json, const cc_schema *s, const cc_value *key);
+/* The columns that are open; as text after a colon. */
+extern void show_row_values(bool json, const cc_schema *s, const cc_proof_column *columns);
+
 /* input.c */
 
 /* A file read line by line. */
@@ -92,6 +100,8 @@ extern void reader_close(LineReader *r);
 /* The next line without its LF, or NULL; valid until the next call. */
 extern char *reader_line(LineReader *r, size_t *len);
 
+/* Is this the first line, whatever ends it? */
+extern bool begins_with_line(const char *text, size_t len, const char *line);
 /*
  * A whole file into a buffer that grows and is used again, and has room for
  * more; its length.

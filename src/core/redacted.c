@@ -58,20 +58,24 @@ read_key(cc_reader *r, bool *opens, const uint8_t want[CC_DIGEST_SIZE],
 	return true;
 }
 
-static bool
-overwritten_opens(cc_reader *r, const uint8_t want[CC_DIGEST_SIZE])
+static void
+read_overwritten(cc_reader *r, cc_redacted *out,
+				 const uint8_t want[CC_DIGEST_SIZE])
 {
 	uint8_t		got[CC_DIGEST_SIZE];
 	cc_slice	salt;
 	cc_slice	digest;
 
 	if (!item_open(r, &salt))
-		return true;
+		return;
 	digest = cc_read_raw(r, CC_DIGEST_SIZE);
 	if (r->status != CC_OK)
-		return true;
+		return;
+	out->overwritten_open = true;
+	memcpy(out->overwritten, digest.data, CC_DIGEST_SIZE);
 	cc_overwritten_commitment(got, salt.data, digest.data);
-	return cc_equal(got, want, CC_DIGEST_SIZE);
+	if (!cc_equal(got, want, CC_DIGEST_SIZE))
+		out->faults |= CC_FAULT_OVERWRITTEN;
 }
 
 /* A column and its commitment, read or recomputed. */
@@ -123,27 +127,29 @@ row_opens(cc_reader *r, const uint8_t want[CC_DIGEST_SIZE],
 		cc_equal(commitment, want, CC_DIGEST_SIZE);
 }
 
-/* Both keys are read into the same room; the new one is read again. */
+/*
+ * Where the old key is not wanted it is read into the new one's room, and that
+ * one is read again.
+ */
 static void
 read_keys(cc_reader *r, cc_redacted *out, const cc_entry *e,
 		  const cc_schema *s)
 {
+	cc_value   *old_key = out->old_key != NULL ? out->old_key : out->key;
 	cc_reader	start = *r;
 	bool		opens;
 
 	out->key_open = read_key(r, &opens, e->key, s, out->key);
 	if (!opens)
 		out->faults |= CC_FAULT_KEY;
-	if (cc_kind_has_overwritten(e->kind) &&
-		!overwritten_opens(r, e->overwritten))
-		out->faults |= CC_FAULT_OVERWRITTEN;
+	if (cc_kind_has_overwritten(e->kind))
+		read_overwritten(r, out, e->overwritten);
 	if ((e->flags & CC_ENTRY_KEY_CHANGED) == 0)
 		return;
-	if (!read_key(r, &opens, e->old_key, s, out->key))
-		return;
+	out->old_key_open = read_key(r, &opens, e->old_key, s, old_key);
 	if (!opens)
 		out->faults |= CC_FAULT_OLD_KEY;
-	if (out->key_open)
+	if (out->key_open && out->old_key_open && old_key == out->key)
 		(void) read_key(&start, &opens, e->key, s, out->key);
 }
 
@@ -155,6 +161,8 @@ cc_redacted_open(cc_redacted *out, const cc_entry *e, const cc_schema *s,
 	cc_reader	r;
 
 	out->key_open = false;
+	out->old_key_open = false;
+	out->overwritten_open = false;
 	out->faults = 0;
 	if (cc_schema_key_count(s) > out->capacity ||
 		(has_row && out->columns != NULL && s->ncolumns > out->capacity))
@@ -166,6 +174,39 @@ cc_redacted_open(cc_redacted *out, const cc_entry *e, const cc_schema *s,
 	if (has_row && !row_opens(&r, e->row, s, out->columns))
 		out->faults |= CC_FAULT_ROW;
 	return cc_reader_end(&r);
+}
+
+bool
+cc_redacted_key_agrees(const cc_redacted *shown, const cc_entry *e,
+					   const cc_schema *s)
+{
+	const uint16_t *positions = cc_schema_key_positions(s);
+	uint16_t	i;
+
+	if (!cc_kind_has_row(e->kind))
+		return true;
+	for (i = 0; i < cc_schema_key_count(s); i++)
+	{
+		uint16_t	at = positions == NULL ? i : positions[i];
+		const cc_proof_column *column = &shown->columns[at];
+
+		if (column->open && !cc_value_equal(&column->value, &shown->key[i]))
+			return false;
+	}
+	return true;
+}
+
+bool
+cc_redacted_row_open(const cc_redacted *shown, const cc_schema *s)
+{
+	uint16_t	i;
+
+	for (i = 0; i < s->ncolumns; i++)
+	{
+		if (!shown->columns[i].open)
+			return false;
+	}
+	return true;
 }
 
 /* Writing */
@@ -180,19 +221,37 @@ write_salt(cc_writer *w, const cc_salter *salter, uint32_t index)
 	cc_write_raw(w, salt, sizeof(salt));
 }
 
-/* A delete holds its key columns alone, in key order. */
 static void
-write_key(cc_writer *w, const cc_entry *e, const cc_schema *s,
-		  const cc_salter *salter, const cc_value *values)
+write_key(cc_writer *w, const cc_schema *s, const cc_salter *salter,
+		  uint32_t index, const cc_value *values, const uint16_t *positions)
 {
-	const uint16_t *positions = NULL;
 	uint16_t	i;
 
-	if (cc_kind_has_row(e->kind))
-		positions = cc_schema_key_positions(s);
-	write_salt(w, salter, CC_SALT_KEY);
+	write_salt(w, salter, index);
 	for (i = 0; i < cc_schema_key_count(s); i++)
 		cc_write_value(w, &values[positions == NULL ? i : positions[i]]);
+}
+
+static void
+write_past(cc_writer *w, const cc_entry *e, const cc_schema *s,
+		   const cc_salter *salter, const cc_redacted_past *past)
+{
+	if (cc_kind_has_overwritten(e->kind))
+	{
+		if (past != NULL && past->overwritten != NULL)
+		{
+			write_salt(w, salter, CC_SALT_OVERWRITTEN);
+			cc_write_raw(w, past->overwritten, CC_DIGEST_SIZE);
+		}
+		else
+			cc_write_u8(w, STATE_WITHHELD);
+	}
+	if ((e->flags & CC_ENTRY_KEY_CHANGED) == 0)
+		return;
+	if (past != NULL && past->old_key != NULL)
+		write_key(w, s, salter, CC_SALT_OLD_KEY, past->old_key, NULL);
+	else
+		cc_write_u8(w, STATE_WITHHELD);
 }
 
 static void
@@ -215,20 +274,19 @@ write_column(cc_writer *w, const cc_salter *salter, uint16_t position,
 	cc_write_raw(w, commitment, sizeof(commitment));
 }
 
+/* A delete holds its key columns alone, in key order. */
 void
 cc_write_redacted(cc_writer *w, const cc_entry *e, const cc_schema *s,
 				  const cc_salter *salter, const cc_value *values,
-				  const bool *open)
+				  const bool *open, const cc_redacted_past *past)
 {
 	uint16_t	n = cc_kind_has_row(e->kind) ? s->ncolumns : 0;
 	uint16_t	i;
 
 	cc_write_u8(w, CC_PRIVATE_REDACTED);
-	write_key(w, e, s, salter, values);
-	if (cc_kind_has_overwritten(e->kind))
-		cc_write_u8(w, STATE_WITHHELD);
-	if (e->flags & CC_ENTRY_KEY_CHANGED)
-		cc_write_u8(w, STATE_WITHHELD);
+	write_key(w, s, salter, CC_SALT_KEY, values,
+			  cc_kind_has_row(e->kind) ? cc_schema_key_positions(s) : NULL);
+	write_past(w, e, s, salter, past);
 	for (i = 0; i < n; i++)
 		write_column(w, salter, i, &values[i], open[i]);
 }

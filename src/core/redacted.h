@@ -25,9 +25,13 @@ typedef struct cc_proof_column
 typedef struct cc_redacted
 {
 	bool		key_open;
+	bool		old_key_open;
+	bool		overwritten_open;
 	int			faults;			/* CC_FAULT_* of the items that are open */
+	uint8_t		overwritten[CC_DIGEST_SIZE];	/* row digest, when open */
 	/* Caller-provided, with room for 'capacity' elements each. */
 	cc_value   *key;			/* key columns in key order, when key_open */
+	cc_value   *old_key;		/* the same of the old key; NULL: not wanted */
 	cc_proof_column *columns;	/* none for a delete; NULL: not wanted */
 	size_t		capacity;
 } cc_redacted;
@@ -45,14 +49,27 @@ extern bool cc_key_opens(const uint8_t want[CC_DIGEST_SIZE],
 extern cc_status cc_redacted_open(cc_redacted *out, const cc_entry *e,
 								  const cc_schema *s, const void *data,
 								  size_t len) CC_CHECK_RESULT;
+/* Has every open key column of the row the value that it has in the key? */
+extern bool cc_redacted_key_agrees(const cc_redacted *shown, const cc_entry *e,
+								   const cc_schema *s);
+/* Is every column open? */
+extern bool cc_redacted_row_open(const cc_redacted *shown, const cc_schema *s);
+
+/* What an entry shows of the row before it; NULL: withheld. */
+typedef struct cc_redacted_past
+{
+	const uint8_t *overwritten; /* row digest */
+	const cc_value *old_key;
+} cc_redacted_past;
+
 /*
  * Write the redacted private part (section 4.3) of an entry from its whole
- * private part: the key open, the overwritten and old key withheld, the
- * columns open where 'open' says so.  values: the entry's values, references
- * resolved; open: one flag for each column, NULL for a delete.
+ * private part: the key open, the columns open where 'open' says so.  values:
+ * the entry's values, references resolved; open: one flag for each column, NULL
+ * for a delete; past: NULL withholds both.
  */
 extern void cc_write_redacted(cc_writer *w, const cc_entry *e, const cc_schema *s,
 							  const cc_salter *salter, const cc_value *values,
-							  const bool *open);
+							  const bool *open, const cc_redacted_past *past);
 
 #endif							/* CC_REDACTED_H */

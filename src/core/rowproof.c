@@ -10,13 +10,14 @@
 
 #include <string.h>
 
+#include "core/prooftext.h"
+
 #define HEADER "custody-proof v1"
 #define ENTRY "entry "
 #define PRIVATE "private "
 #define PATH "path "
 #define RECORD "record "
 #define SCHEMA "schema "
-#define NO_PATH "-"
 
 const char *
 cc_proof_step_text(cc_proof_step step)
@@ -25,12 +26,18 @@ cc_proof_step_text(cc_proof_step step)
 	{
 		case CC_STEP_NONE:
 			return "nothing failed";
+		case CC_STEP_FORM:
+			return "the entry is not in its one form";
 		case CC_STEP_VALUES:
 			return "the values are not those that the ledger committed to";
 		case CC_STEP_TRANSACTION:
 			return "the entry is not in the transaction";
 		case CC_STEP_LOG:
 			return "the transaction is not in the log of the checkpoint";
+		case CC_STEP_LINK:
+			return "the entry does not follow from the one before it";
+		case CC_STEP_GROWTH:
+			return "the log of the older checkpoint is not in the log of the checkpoint";
 		case CC_STEP_SIGNATURE:
 			return "the checkpoint is not signed by a trusted key";
 	}
@@ -39,95 +46,16 @@ cc_proof_step_text(cc_proof_step step)
 
 /* Parsing */
 
-static bool
-line_is(cc_slice line, const char *text)
-{
-	return line.len == strlen(text) && memcmp(line.data, text, line.len) == 0;
-}
-
-/* What follows the word on the next line; fails if it is another word. */
-static cc_slice
-read_field(cc_reader *r, const char *word)
-{
-	cc_slice	line = cc_read_line(r);
-	size_t		n = strlen(word);
-
-	if (line.len <= n || memcmp(line.data, word, n) != 0)
-	{
-		cc_reader_fail(r, CC_E_FORM);
-		return (cc_slice) {NULL, 0};
-	}
-	line.data += n;
-	line.len -= n;
-	return line;
-}
-
-/* Decode base64 where it stands in text. */
-static void
-decode(cc_reader *r, cc_slice *out, char *text, cc_slice field)
-{
-	char	   *start;
-	cc_status	status;
-
-	if (r->status != CC_OK)
-		return;
-	start = text + (field.data - r->data);
-	status = cc_base64_decode(start, field.len, &out->len, start, field.len);
-	if (status != CC_OK)
-		cc_reader_fail(r, status);
-	else
-		out->data = field.data;
-}
-
-/* The next word of a field: up to the space, or all that is left. */
-static cc_slice
-next_word(cc_slice *field)
-{
-	const uint8_t *space = NULL;
-	cc_slice	word = *field;
-
-	if (field->len > 0)
-		space = memchr(field->data, ' ', field->len);
-	if (space == NULL)
-	{
-		field->len = 0;
-		return word;
-	}
-	word.len = (size_t) (space - field->data);
-	field->data = space + 1;
-	field->len -= word.len + 1;
-	return word;
-}
-
-static void
-read_decimal(cc_reader *r, uint64_t *out, cc_slice word)
-{
-	cc_status	status;
-
-	if (r->status != CC_OK)
-		return;
-	status = cc_decimal_parse(out, (const char *) word.data, word.len);
-	if (status != CC_OK)
-		cc_reader_fail(r, status);
-}
-
 static void
 read_path(cc_row_proof *p, cc_reader *r, char *text)
 {
-	cc_slice	field = read_field(r, PATH);
-	cc_slice	hashes = {NULL, 0};
+	cc_slice	field = cc_text_field(r, PATH);
+	cc_slice	hashes;
 
-	read_decimal(r, &p->entry_no, next_word(&field));
-	read_decimal(r, &p->entry_count, next_word(&field));
-	if (r->status == CC_OK && field.len == 0)
-		cc_reader_fail(r, CC_E_FORM);
-	if (r->status != CC_OK || line_is(field, NO_PATH))
-		return;
-	decode(r, &hashes, text, field);
-	if (hashes.len % CC_DIGEST_SIZE != 0 ||
-		hashes.len > CC_FRONTIER_MAX * CC_DIGEST_SIZE)
-		cc_reader_fail(r, CC_E_FORM);
-	if (r->status != CC_OK)
+	cc_text_decimal(r, &p->entry_no, cc_text_word(&field));
+	cc_text_decimal(r, &p->entry_count, cc_text_word(&field));
+	cc_text_hashes(r, &hashes, text, field);
+	if (r->status != CC_OK || hashes.len == 0)
 		return;
 	memcpy(p->path, hashes.data, hashes.len);
 	p->npath = (int) (hashes.len / CC_DIGEST_SIZE);
@@ -140,13 +68,13 @@ parse_lines(cc_row_proof *p, char *text, size_t len)
 	cc_reader	r;
 
 	cc_reader_init(&r, text, len);
-	if (!line_is(cc_read_line(&r), HEADER))
+	if (!cc_text_is(cc_read_line(&r), HEADER))
 		cc_reader_fail(&r, CC_E_FORM);
-	decode(&r, &p->committed, text, read_field(&r, ENTRY));
-	decode(&r, &p->private_part, text, read_field(&r, PRIVATE));
+	cc_text_decode(&r, &p->committed, text, cc_text_field(&r, ENTRY));
+	cc_text_decode(&r, &p->private_part, text, cc_text_field(&r, PRIVATE));
 	read_path(p, &r, text);
-	decode(&r, &p->record_bytes, text, read_field(&r, RECORD));
-	decode(&r, &p->schema_bytes, text, read_field(&r, SCHEMA));
+	cc_text_decode(&r, &p->record_bytes, text, cc_text_field(&r, RECORD));
+	cc_text_decode(&r, &p->schema_bytes, text, cc_text_field(&r, SCHEMA));
 	if (cc_read_line(&r).len != 0)
 		cc_reader_fail(&r, CC_E_FORM);
 	if (r.status != CC_OK)
@@ -201,24 +129,6 @@ cc_row_proof_parse(cc_row_proof *p, char *text, size_t len)
 
 /* Checking */
 
-/* An open column of the row has the value it has in the key. */
-static bool
-key_agrees(const cc_row_proof *p)
-{
-	const uint16_t *positions = cc_schema_key_positions(&p->schema);
-	uint16_t	i;
-
-	for (i = 0; i < cc_schema_key_count(&p->schema); i++)
-	{
-		uint16_t	at = positions == NULL ? i : positions[i];
-		const cc_proof_column *column = &p->columns[at];
-
-		if (column->open && !cc_value_equal(&column->value, &p->key[i]))
-			return false;
-	}
-	return true;
-}
-
 static cc_status
 check_values(cc_row_proof *p)
 {
@@ -236,9 +146,8 @@ check_values(cc_row_proof *p)
 		return CC_E_VALUE;
 	if (shown.faults != 0)
 		return CC_E_MISMATCH;
-	if (cc_kind_has_row(p->entry.kind) && !key_agrees(p))
-		return CC_E_MISMATCH;
-	return CC_OK;
+	return cc_redacted_key_agrees(&shown, &p->entry, &p->schema) ?
+		CC_OK : CC_E_MISMATCH;
 }
 
 static cc_status
@@ -290,60 +199,31 @@ cc_row_proof_check(cc_row_proof *p, const cc_vkey *keys, size_t nkeys,
 /* Writing */
 
 static void
-write_text(cc_writer *w, const char *text)
-{
-	cc_write_raw(w, text, strlen(text));
-}
-
-/* A piece at a time; no piece but the last needs padding. */
-static void
-write_base64(cc_writer *w, const void *data, size_t len)
-{
-	const uint8_t *p = data;
-	char		digits[CC_BASE64_SIZE(48)];
-
-	while (len > 0)
-	{
-		size_t		n = len < 48 ? len : 48;
-
-		cc_base64_encode(digits, p, n);
-		cc_write_raw(w, digits, CC_BASE64_SIZE(n));
-		p += n;
-		len -= n;
-	}
-}
-
-static void
 write_line(cc_writer *w, const char *word, cc_slice bytes)
 {
-	write_text(w, word);
-	write_base64(w, bytes.data, bytes.len);
-	write_text(w, "\n");
-}
-
-static void
-write_decimal(cc_writer *w, uint64_t v)
-{
-	char		digits[CC_DECIMAL_MAX];
-
-	cc_write_raw(w, digits, cc_decimal_format(digits, v));
-	write_text(w, " ");
+	cc_text_put(w, word);
+	cc_text_put_base64(w, bytes);
+	cc_text_put(w, "\n");
 }
 
 void
 cc_row_proof_format(cc_writer *w, const cc_row_proof *p)
 {
-	write_text(w, HEADER "\n");
+	cc_slice	path;
+
+	path.data = p->path[0];
+	path.len = (size_t) p->npath * CC_DIGEST_SIZE;
+	cc_text_put(w, HEADER "\n");
 	write_line(w, ENTRY, p->committed);
 	write_line(w, PRIVATE, p->private_part);
-	write_text(w, PATH);
-	write_decimal(w, p->entry_no);
-	write_decimal(w, p->entry_count);
-	if (p->npath == 0)
-		write_text(w, NO_PATH);
-	write_base64(w, p->path, (size_t) p->npath * CC_DIGEST_SIZE);
-	write_text(w, "\n");
+	cc_text_put(w, PATH);
+	cc_text_put_decimal(w, p->entry_no);
+	cc_text_put(w, " ");
+	cc_text_put_decimal(w, p->entry_count);
+	cc_text_put(w, " ");
+	cc_text_put_hashes(w, path);
+	cc_text_put(w, "\n");
 	write_line(w, RECORD, p->record_bytes);
 	write_line(w, SCHEMA, p->schema_bytes);
-	write_text(w, "\n");
+	cc_text_put(w, "\n");
 }

@@ -41,9 +41,12 @@ typedef struct cc_row_proof
 typedef enum cc_proof_step
 {
 	CC_STEP_NONE,
+	CC_STEP_FORM,				/* of a history: an entry cannot be read */
 	CC_STEP_VALUES,				/* rule 2 */
 	CC_STEP_TRANSACTION,		/* rule 3 */
 	CC_STEP_LOG,				/* rule 4 */
+	CC_STEP_LINK,				/* of a history */
+	CC_STEP_GROWTH,				/* of a history */
 	CC_STEP_SIGNATURE			/* rule 5 */
 } cc_proof_step;
 

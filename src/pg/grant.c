@@ -58,6 +58,7 @@ static const char *const application_rights[] = {
 	"EXECUTE ON FUNCTION custody.as_of(pg_catalog.anyelement, pg_catalog.timestamptz)",
 	"EXECUTE ON FUNCTION custody.subject_history(pg_catalog.text)",
 	"EXECUTE ON FUNCTION custody.prove_row(pg_catalog.regclass, pg_catalog.jsonb, pg_catalog.name[], pg_catalog.timestamptz)",
+	"EXECUTE ON FUNCTION custody.prove_history(pg_catalog.regclass, pg_catalog.jsonb, pg_catalog.int8, pg_catalog.int8)",
 	"EXECUTE ON FUNCTION custody.verify_proof(pg_catalog.text, pg_catalog.text[])",
 	NULL
 };

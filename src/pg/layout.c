@@ -12,6 +12,7 @@
 #include "catalog/pg_inherits.h"
 #include "utils/memutils.h"
 
+#include "core/convert.h"
 #include "pg/catalog.h"
 #include "pg/error.h"
 #include "pg/layout.h"
@@ -164,26 +165,16 @@ custody_layouts_selected(CustodyLayouts *layouts)
 	return result;
 }
 
-static int
-find_column(const cc_schema *s, const cc_slice *name)
-{
-	for (int i = 0; i < s->ncolumns; i++)
-		if (s->columns[i].name.len == name->len &&
-			memcmp(s->columns[i].name.data, name->data, name->len) == 0)
-			return i;
-	return -1;
-}
-
 /* By name; a renamed column by its position. */
 int
 custody_layout_match(const cc_schema *from, int position, const cc_schema *to)
 {
-	int			found = find_column(to, &from->columns[position].name);
+	int			found = cc_schema_find(to, from->columns[position].name);
 
 	if (found >= 0)
 		return found;
 	if (position < to->ncolumns &&
-		find_column(from, &to->columns[position].name) < 0)
+		cc_schema_find(from, to->columns[position].name) < 0)
 		return position;
 	return -1;
 }

@@ -133,12 +133,10 @@ append_note(StringInfo out, const CustodySigned *signed_log)
 }
 
 void
-custody_prove_leaf(StringInfo out, uint64 leaf_index,
-				   const uint8 leaf_hash[CC_DIGEST_SIZE],
-				   const CustodySigned *signed_log, Snapshot snapshot)
+custody_prove_inclusion(cc_tlog_proof *p, uint64 leaf_index,
+						const uint8 leaf_hash[CC_DIGEST_SIZE],
+						const CustodySigned *signed_log, Snapshot snapshot)
 {
-	cc_tlog_proof *p = palloc0(sizeof(cc_tlog_proof));
-	char		text[CC_TLOG_PROOF_MAX + 1];
 	cc_subtree	nodes[CC_PROOF_MAX];
 	int			n;
 
@@ -149,6 +147,17 @@ custody_prove_leaf(StringInfo out, uint64 leaf_index,
 	read_hashes(p, nodes, n, snapshot);
 	if (cc_tlog_proof_check(p, &signed_log->checkpoint, leaf_hash) != CC_OK)
 		refuse_altered(signed_log);
+}
+
+void
+custody_prove_leaf(StringInfo out, uint64 leaf_index,
+				   const uint8 leaf_hash[CC_DIGEST_SIZE],
+				   const CustodySigned *signed_log, Snapshot snapshot)
+{
+	cc_tlog_proof *p = palloc0(sizeof(cc_tlog_proof));
+	char		text[CC_TLOG_PROOF_MAX + 1];
+
+	custody_prove_inclusion(p, leaf_index, leaf_hash, signed_log, snapshot);
 	appendBinaryStringInfo(out, text, (int) cc_tlog_proof_format(text, p));
 	append_note(out, signed_log);
 	pfree(p);
@@ -185,10 +194,9 @@ custody_sql_tlog_proof(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.len));
 }
 
-/* The proof of growth, checked against both signed roots. */
-static void
-make_consistency(cc_tlog_proof *p, const CustodySigned *old_log,
-				 const CustodySigned *new_log, Snapshot snapshot)
+void
+custody_prove_growth(cc_tlog_proof *p, const CustodySigned *old_log,
+					 const CustodySigned *new_log, Snapshot snapshot)
 {
 	cc_subtree	nodes[CC_PROOF_MAX];
 	int			n;
@@ -229,7 +237,7 @@ custody_sql_prove_consistency(PG_FUNCTION_ARGS)
 	new_log = custody_prove_signed(PG_ARGISNULL(1) ? NULL : &new_size, snapshot);
 	if (old_size != 0)			/* a witness that has seen nothing */
 		old_log = custody_prove_signed(&old_size, snapshot);
-	make_consistency(p, old_log, new_log, snapshot);
+	custody_prove_growth(p, old_log, new_log, snapshot);
 	initStringInfo(&out);
 	appendBinaryStringInfo(&out, text, (int) cc_add_checkpoint_format(text, p));
 	append_note(&out, new_log);

@@ -8,7 +8,7 @@
 #include "lib/stringinfo.h"
 #include "utils/snapshot.h"
 
-#include "core/checkpoint.h"
+#include "core/tlogproof.h"
 
 /* A stored checkpoint. */
 typedef struct CustodySigned
@@ -23,10 +23,20 @@ typedef struct CustodySigned
  */
 extern CustodySigned *custody_prove_signed(const int64 *size, Snapshot snapshot);
 /*
- * Append the proof that a leaf is in the log of a checkpoint
- * (doc/format.md section 9.1).  Raises ERRCODE_CUSTODY_LEDGER_CORRUPTED if
- * what is stored does not lead to the signed root.
+ * Hashes of the proof that a leaf is in the log of a checkpoint, into zeroed
+ * *p.  Raises ERRCODE_CUSTODY_LEDGER_CORRUPTED if what is stored does not lead
+ * to the signed root.
  */
+extern void custody_prove_inclusion(cc_tlog_proof *p, uint64 leaf_index,
+									const uint8 leaf_hash[CC_DIGEST_SIZE],
+									const CustodySigned *signed_log, Snapshot snapshot);
+/*
+ * The same that the log only grew from one checkpoint to another; old_log NULL:
+ * from nothing.
+ */
+extern void custody_prove_growth(cc_tlog_proof *p, const CustodySigned *old_log,
+								 const CustodySigned *new_log, Snapshot snapshot);
+/* Append the proof that a leaf is in the log of a checkpoint (section 9.1). */
 extern void custody_prove_leaf(StringInfo out, uint64 leaf_index,
 							   const uint8 leaf_hash[CC_DIGEST_SIZE],
 							   const CustodySigned *signed_log, Snapshot snapshot);

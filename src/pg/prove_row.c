@@ -32,6 +32,7 @@
 #include "pg/entrytree.h"
 #include "pg/error.h"
 #include "pg/prove.h"
+#include "pg/prove_row.h"
 #include "pg/rowhistory.h"
 #include "pg/rowjson.h"
 
@@ -331,24 +332,23 @@ resolve_values(CustodyRowHistory *h, CustodyPastEntry *entry, const bool *open)
 	}
 }
 
-/* The entry's private part as the proof shows it, palloc'd. */
-static cc_slice
-redact(const CustodyPastEntry *entry, const bool *open)
+cc_slice
+custody_prove_redacted(const cc_entry *e, const cc_schema *s, const uint8 *secret,
+					   const cc_value *values, const bool *open,
+					   const cc_redacted_past *past)
 {
-	const cc_schema *s = &entry->layout->decoded->schema;
 	size_t		size = cc_salter_size();
 	void	   *memory = palloc0(size + 16);
-	cc_salter  *salter = cc_salter_init((void *) TYPEALIGN(16, memory),
-										entry->values.secret);
+	cc_salter  *salter = cc_salter_init((void *) TYPEALIGN(16, memory), secret);
 	cc_writer	w;
 	cc_slice	result;
 	uint8	   *data;
 
 	cc_writer_init(&w, NULL, 0);
-	cc_write_redacted(&w, &entry->head, s, salter, entry->values.values, open);
+	cc_write_redacted(&w, e, s, salter, values, open, past);
 	data = MemoryContextAllocHuge(CurrentMemoryContext, w.len);
 	cc_writer_init(&w, data, w.len);
-	cc_write_redacted(&w, &entry->head, s, salter, entry->values.values, open);
+	cc_write_redacted(&w, e, s, salter, values, open, past);
 	cc_wipe(memory, size + 16);
 	pfree(memory);
 	custody_check_ledger(w.status, "private part");
@@ -418,7 +418,9 @@ prove_entry(StringInfo out, CustodyRowHistory *h, const Place *place,
 
 	custody_check_ledger(record == NULL ? CC_E_TRUNCATED : CC_OK, "transaction record");
 	p->committed = committed;
-	p->private_part = redact(entry, open);
+	p->private_part = custody_prove_redacted(&entry->head, &entry->layout->decoded->schema,
+											 entry->values.secret, entry->values.values,
+											 open, NULL);
 	check_values(entry, p->private_part);
 	p->record_bytes = custody_reader_slice(record);
 	p->schema_bytes = custody_reader_slice(entry->layout->definition);
@@ -468,8 +470,8 @@ prove_place(StringInfo out, CustodyRowHistory *h, const Place *place,
 
 /* SQL */
 
-static Oid
-get_relation(FunctionCallInfo fcinfo)
+Oid
+custody_prove_relation(FunctionCallInfo fcinfo, const char *function)
 {
 	Oid			relid;
 
@@ -478,7 +480,7 @@ get_relation(FunctionCallInfo fcinfo)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("argument \"%s\" must not be NULL", PG_ARGISNULL(0) ? "relation" : "key"),
 				 errdetail("A proof is about one row of one table."),
-				 errhint("Name both, as in custody.prove_row('patient', '{\"id\": 42}').")));
+				 errhint("Name both, as in custody.%s('patient', '{\"id\": 42}').", function)));
 	relid = PG_GETARG_OID(0);
 	if (get_rel_name(relid) == NULL)
 		ereport(ERROR,
@@ -493,7 +495,7 @@ get_relation(FunctionCallInfo fcinfo)
 Datum
 custody_sql_prove_row(PG_FUNCTION_ARGS)
 {
-	Oid			relid = get_relation(fcinfo);
+	Oid			relid = custody_prove_relation(fcinfo, "prove_row");
 	bool		all = PG_ARGISNULL(2);
 	List	   *names = all ? NIL : column_names(PG_GETARG_ARRAYTYPE_P(2));
 	CustodySigned *signed_log;

@@ -134,7 +134,10 @@ wanted(const CustodyRowHistory *h, const CustodyPastEntry *entry, bool *stands)
 	if (!cc_kind_is_row(entry->head.kind))
 		return false;
 	if (!entry->open)
-		return h->key == NULL && h->visible == NULL;
+	{
+		*stands = h->present;
+		return h->key == NULL ? h->visible == NULL : h->give_erased && entry->erased;
+	}
 	if (matches(h, entry, custody_past_key))
 	{
 		*stands = cc_kind_has_row(entry->head.kind);

@@ -23,6 +23,7 @@ typedef struct CustodyRowHistory
 	bool		hidden;			/* the one row asked for is not visible */
 
 	bool		erased;			/* passed an erased entry, maybe of the row */
+	bool		give_erased;	/* set by the caller: give these, too */
 
 	/* For one row: its last version, while it stands. */
 	bool		present;

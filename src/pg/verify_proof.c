@@ -15,9 +15,10 @@
 #include "funcapi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "core/rowproof.h"
+#include "core/historyproof.h"
 #include "pg/entryrow.h"
 #include "pg/rowjson.h"
 
@@ -34,14 +35,44 @@ enum
 	RESULT_VALUES,
 	RESULT_TREE_SIZE,
 	RESULT_PROBLEM,
+	RESULT_LINK,
+	RESULT_OLD_SIZE,
+	RESULT_NOT_SHOWN,
 	RESULT_COLUMNS
 };
 
 typedef struct Shown
 {
+	ReturnSetInfo *rsinfo;
 	Datum		values[RESULT_COLUMNS];
 	bool		nulls[RESULT_COLUMNS];
 } Shown;
+
+/* One version as a proof has it. */
+typedef struct Version
+{
+	const cc_entry *entry;
+	const cc_record *record;
+	const cc_schema *schema;	/* NULL: nothing is known of the row */
+	const cc_value *key;
+	const cc_proof_column *columns;
+	uint64		tree_size;
+} Version;
+
+static void
+clear(Shown *result, bool valid)
+{
+	memset(result->nulls, true, sizeof(result->nulls));
+	result->values[RESULT_VALID] = BoolGetDatum(valid);
+	result->nulls[RESULT_VALID] = false;
+}
+
+static void
+put(Shown *result)
+{
+	tuplestore_putvalues(result->rsinfo->setResult, result->rsinfo->setDesc,
+						 result->values, result->nulls);
+}
 
 static void
 set(Shown *result, int column, Datum value)
@@ -54,6 +85,15 @@ static void
 set_problem(Shown *result, const char *problem)
 {
 	set(result, RESULT_PROBLEM, CStringGetTextDatum(problem));
+}
+
+/* The whole answer. */
+static void
+refuse_proof(Shown *result, const char *problem)
+{
+	clear(result, false);
+	set_problem(result, problem);
+	put(result);
 }
 
 static void
@@ -122,15 +162,16 @@ showable(const cc_value *v)
 
 /* The columns that the proof shows; *whole: all of those could be. */
 static Jsonb *
-shown_values(const cc_row_proof *p, bool *whole)
+shown_values(const Version *v, bool *whole)
 {
-	uint16_t   *positions = palloc((p->schema.ncolumns + 1) * sizeof(uint16_t));
-	cc_value   *values = palloc((p->schema.ncolumns + 1) * sizeof(cc_value));
+	const cc_schema *s = v->schema;
+	uint16_t   *positions = palloc((s->ncolumns + 1) * sizeof(uint16_t));
+	cc_value   *values = palloc((s->ncolumns + 1) * sizeof(cc_value));
 	uint16_t	n = 0;
 
-	for (int i = 0; i < p->schema.ncolumns; i++)
+	for (int i = 0; i < s->ncolumns; i++)
 	{
-		const cc_proof_column *column = &p->columns[i];
+		const cc_proof_column *column = &v->columns[i];
 
 		if (!column->open)
 			continue;
@@ -142,19 +183,19 @@ shown_values(const cc_row_proof *p, bool *whole)
 		positions[n] = (uint16_t) i;
 		values[n++] = column->value;
 	}
-	return custody_rowjson(&p->schema, positions, n, values);
+	return custody_rowjson(s, positions, n, values);
 }
 
 static Jsonb *
-shown_key(const cc_row_proof *p, bool *whole)
+shown_key(const Version *v, bool *whole)
 {
-	uint16_t	n = cc_schema_key_count(&p->schema);
+	uint16_t	n = cc_schema_key_count(v->schema);
 
 	for (int i = 0; i < n; i++)
-		if (!showable(&p->key[i]))
+		if (!showable(&v->key[i]))
 			*whole = false;
-	return *whole ? custody_rowjson(&p->schema, cc_schema_key_positions(&p->schema),
-									n, p->key) : NULL;
+	return *whole ? custody_rowjson(v->schema, cc_schema_key_positions(v->schema),
+									n, v->key) : NULL;
 }
 
 static void
@@ -166,53 +207,143 @@ set_json(Shown *result, int column, Jsonb *json, bool *whole)
 		set(result, column, JsonbPGetDatum(json));
 }
 
-/* What a proof says that holds. */
 static void
-show_proof(Shown *result, const cc_row_proof *p)
+set_row(Shown *result, const Version *v)
 {
-	char	   *schema = custody_rowjson_text(p->schema.schema.data, p->schema.schema.len);
-	char	   *table = custody_rowjson_text(p->schema.table.data, p->schema.table.len);
-	TimestampTz changed_at = custody_past_time(p->record.commit_time);
+	char	   *schema = custody_rowjson_text(v->schema->schema.data, v->schema->schema.len);
+	char	   *table = custody_rowjson_text(v->schema->table.data, v->schema->table.len);
 	bool		whole = schema != NULL && table != NULL;
 
-	set(result, RESULT_VALID, BoolGetDatum(true));
 	if (whole)
 		set(result, RESULT_RELATION,
 			CStringGetTextDatum(quote_qualified_identifier(schema, table)));
-	set_json(result, RESULT_ROW_KEY, shown_key(p, &whole), &whole);
-	set(result, RESULT_OPERATION, CStringGetTextDatum(cc_kind_name(p->entry.kind)));
-	if (IS_VALID_TIMESTAMP(changed_at))
-		set(result, RESULT_CHANGED_AT, TimestampTzGetDatum(changed_at));
-	if (cc_kind_has_row(p->entry.kind))
-		set_json(result, RESULT_VALUES, shown_values(p, &whole), &whole);
-	set(result, RESULT_TREE_SIZE, Int64GetDatum((int64) p->checkpoint.size));
+	set_json(result, RESULT_ROW_KEY, shown_key(v, &whole), &whole);
+	if (cc_kind_has_row(v->entry->kind))
+		set_json(result, RESULT_VALUES, shown_values(v, &whole), &whole);
 	if (!whole)
 		set_problem(result, "not everything can be shown in this database's encoding");
+}
+
+/* What a proof says that holds. */
+static void
+set_version(Shown *result, const Version *v)
+{
+	TimestampTz changed_at = custody_past_time(v->record->commit_time);
+
+	clear(result, true);
+	set(result, RESULT_OPERATION, CStringGetTextDatum(cc_kind_name(v->entry->kind)));
+	if (IS_VALID_TIMESTAMP(changed_at))
+		set(result, RESULT_CHANGED_AT, TimestampTzGetDatum(changed_at));
+	set(result, RESULT_TREE_SIZE, Int64GetDatum((int64) v->tree_size));
+	if (v->schema != NULL)
+		set_row(result, v);
+}
+
+static void
+verify_row(Shown *result, char *text, size_t len, const cc_vkey *keys, size_t nkeys)
+{
+	cc_row_proof *p = make_proof();
+	Version		v = {&p->entry, &p->record, &p->schema, p->key, p->columns};
+	cc_proof_step step;
+	cc_status	status = cc_row_proof_parse(p, text, len);
+
+	if (status != CC_OK)
+	{
+		refuse_proof(result, psprintf("this is no proof of a row: %s", cc_status_text(status)));
+		return;
+	}
+	status = cc_row_proof_check(p, keys, nkeys, &step);
+	if (status != CC_OK)
+	{
+		refuse_proof(result, psprintf("%s: %s", cc_proof_step_text(step), cc_status_text(status)));
+		return;
+	}
+	v.tree_size = p->checkpoint.size;
+	set_version(result, &v);
+	put(result);
+}
+
+/* Histories */
+
+static void
+show_life(Shown *result, const cc_history *h, cc_history_version *room)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "custody proof row",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+
+	for (size_t i = 0; i < h->nitems; i++)
+	{
+		const cc_history_item *item = &h->items[i];
+		Version		v = {&room->entry, &room->record};
+		const char *gap = cc_history_gap(h, i);
+
+		if (item->link == CC_LINK_NONE || cc_history_open(h, i, room) != CC_OK)
+			continue;
+		if (item->is_version)
+		{
+			v.schema = &room->schema;
+			v.key = room->key;
+			v.columns = room->columns;
+		}
+		v.tree_size = h->checkpoint.size;
+		set_version(result, &v);
+		set(result, RESULT_LINK, CStringGetTextDatum(cc_history_link_text(item->link)));
+		if (h->has_old)
+			set(result, RESULT_OLD_SIZE, Int64GetDatum((int64) h->old.size));
+		if (gap != NULL)
+			set(result, RESULT_NOT_SHOWN, CStringGetTextDatum(gap));
+		put(result);
+		MemoryContextReset(context);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+static void
+verify_history(Shown *result, char *text, size_t len, const cc_vkey *keys, size_t nkeys)
+{
+	cc_history *h = palloc0(sizeof(cc_history));
+	cc_history_room *room = palloc(sizeof(cc_history_room));
+	cc_proof_step step;
+	cc_status	status;
+	size_t		at;
+
+	cc_history_measure(text, len, &h->schema_capacity, &h->item_capacity);
+	h->schemas = MemoryContextAllocHuge(CurrentMemoryContext,
+										(h->schema_capacity + 1) * sizeof(cc_slice));
+	h->items = MemoryContextAllocHuge(CurrentMemoryContext,
+									  (h->item_capacity + 1) * sizeof(cc_history_item));
+	status = cc_history_parse(h, text, len);
+	if (status != CC_OK)
+	{
+		refuse_proof(result, psprintf("this is no proof of a history: %s", cc_status_text(status)));
+		return;
+	}
+	status = cc_history_check(h, room, keys, nkeys, &step, &at);
+	if (status == CC_OK)
+		show_life(result, h, &room->versions[0]);
+	else if (at < h->nitems)
+		refuse_proof(result, psprintf("entry " UINT64_FORMAT " of leaf " UINT64_FORMAT ": %s: %s",
+									  h->items[at].entry_no, h->items[at].leaf_index,
+									  cc_proof_step_text(step), cc_status_text(status)));
+	else
+		refuse_proof(result, psprintf("%s: %s", cc_proof_step_text(step), cc_status_text(status)));
 }
 
 static void
 verify(Shown *result, text *bundle, const cc_vkey *keys, size_t nkeys)
 {
-	cc_row_proof *p = make_proof();
 	size_t		len = VARSIZE_ANY_EXHDR(bundle);
 	char	   *copy = palloc(len + 2);
-	cc_proof_step step;
-	cc_status	status;
 
 	/* What passed through psql or mail may have lost its last line feed. */
 	memcpy(copy, VARDATA_ANY(bundle), len);
 	len = cc_note_restore(copy, len);
-	status = cc_row_proof_parse(p, copy, len);
-	if (status != CC_OK)
-	{
-		set_problem(result, psprintf("this is no proof of a row: %s", cc_status_text(status)));
-		return;
-	}
-	status = cc_row_proof_check(p, keys, nkeys, &step);
-	if (status != CC_OK)
-		set_problem(result, psprintf("%s: %s", cc_proof_step_text(step), cc_status_text(status)));
+	if (len >= strlen(CC_HISTORY_HEADER) &&
+		memcmp(copy, CC_HISTORY_HEADER, strlen(CC_HISTORY_HEADER)) == 0)
+		verify_history(result, copy, len, keys, nkeys);
 	else
-		show_proof(result, p);
+		verify_row(result, copy, len, keys, nkeys);
 }
 
 /* custody.verify_proof(bundle text, verifier_keys text[]) */
@@ -226,12 +357,10 @@ custody_sql_verify_proof(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	keys = parse_keys(fcinfo, &nkeys);
-	memset(result.nulls, true, sizeof(result.nulls));
-	set(&result, RESULT_VALID, BoolGetDatum(false));
+	result.rsinfo = rsinfo;
 	if (PG_ARGISNULL(0))
-		set_problem(&result, "this is no proof of a row: it is NULL");
+		refuse_proof(&result, "this is no proof of a row: it is NULL");
 	else
 		verify(&result, PG_GETARG_TEXT_PP(0), keys, nkeys);
-	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, result.values, result.nulls);
 	return (Datum) 0;
 }

@@ -12,6 +12,7 @@
 #include "lib/stringinfo.h"
 #include "utils/memutils.h"
 
+#include "core/convert.h"
 #include "pg/reader.h"
 #include "pg/verify_state.h"
 
@@ -51,15 +52,6 @@ custody_rows_same_key(const cc_schema *a, const cc_schema *b)
 					   b->columns[b->key_positions[i]].name))
 			return false;
 	return true;
-}
-
-static int
-find_column(const cc_schema *s, cc_slice name)
-{
-	for (int i = 0; i < s->ncolumns; i++)
-		if (same_text(s->columns[i].name, name))
-			return i;
-	return -1;
 }
 
 /* Entries */
@@ -135,30 +127,12 @@ custody_rows_entry(CustodyVerify *v, const CustodyStateRecord *r)
 
 /* Conversion */
 
-static void
-set_absent(const cc_column *column, cc_value *value)
-{
-	if (column->flags & CC_COLUMN_HAS_MISSING)
-		*value = column->missing;
-	else
-		cc_value_set(value, NULL, 0);
-}
-
-/* Values under one layout expressed under another, by column name. */
 static cc_value *
 convert(const cc_schema *from, const cc_value *values, const cc_schema *to)
 {
 	cc_value   *out = palloc((to->ncolumns + 1) * sizeof(cc_value));
 
-	for (int i = 0; i < to->ncolumns; i++)
-	{
-		int			j = find_column(from, to->columns[i].name);
-
-		if (j >= 0)
-			out[i] = values[j];
-		else
-			set_absent(&to->columns[i], &out[i]);
-	}
+	cc_values_convert(out, from, values, to);
 	return out;
 }
 

@@ -176,7 +176,7 @@ prove_redact(uint8_t *buffer, size_t cap, const cc_entry *e,
 	must(cc_private_decode(&p, e, s, whole.data, whole.len));
 	cc_writer_init(&w, buffer, cap);
 	cc_write_redacted(&w, e, s, cc_salter_init(memory, p.secret), values,
-					  cc_kind_has_row(e->kind) ? open : NULL);
+					  cc_kind_has_row(e->kind) ? open : NULL, NULL);
 	must(w.status);
 	out.data = buffer;
 	out.len = w.len;

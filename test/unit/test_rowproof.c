@@ -488,9 +488,10 @@ lone_prove(lone *o, const bool *open)
 	cc_writer_init(&w, o->private_part, sizeof(o->private_part));
 	if (cc_kind_has_row(o->kind))
 		cc_write_redacted(&w, &o->p.entry, &o->schema, salter, o->values,
-						  open);
+						  open, NULL);
 	else
-		cc_write_redacted(&w, &o->p.entry, &o->schema, salter, o->key, NULL);
+		cc_write_redacted(&w, &o->p.entry, &o->schema, salter, o->key, NULL,
+						  NULL);
 	o->p.private_part = written(o->private_part, &w);
 	lone_finish(o);
 }
