@@ -162,7 +162,7 @@ count_gaps(const cc_history *h, uint64_t *n)
 }
 
 static void
-print_verdict(const Checker *p)
+print_life_verdict(const Checker *p)
 {
 	uint64_t	n;
 	uint64_t	gaps = count_gaps(&p->h, &n);
@@ -205,7 +205,7 @@ print_valid(const Checker *p)
 	if (!p->json)
 	{
 		print_life(p);
-		print_verdict(p);
+		print_life_verdict(p);
 		return;
 	}
 	show_proof_name(p);

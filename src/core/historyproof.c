@@ -100,13 +100,12 @@ cc_history_open(const cc_history *h, size_t at, cc_history_version *v)
 	return cc_kind_is_row(v->entry.kind) ? open_values(h, item, v) : CC_E_VALUE;
 }
 
-/* What was overwritten is for the link to judge. */
 static cc_status
 check_values(const cc_history_version *v)
 {
 	if (!v->shown.key_open)
 		return CC_E_VALUE;
-	if (v->shown.faults & ~CC_FAULT_OVERWRITTEN)
+	if (v->shown.faults != 0)
 		return CC_E_MISMATCH;
 	return cc_redacted_key_agrees(&v->shown, &v->entry, &v->schema) ?
 		CC_OK : CC_E_MISMATCH;
@@ -246,8 +245,6 @@ link_change(Chain *c, const cc_history_version *v, size_t at, cc_history_link *l
 		return CC_E_MISMATCH;
 	if (!v->shown.overwritten_open)
 		return CC_OK;
-	if (v->shown.faults & CC_FAULT_OVERWRITTEN)
-		return CC_E_MISMATCH;
 	for (directly = 1; directly >= 0; directly--)
 	{
 		if (!cc_history_digest(digest, c->h, c->room, c->before, c->before_at,

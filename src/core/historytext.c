@@ -3,7 +3,8 @@
  *	  The text of the proof of a row's life.
  *
  * The parser accepts what the formatter writes, with a checkpoint behind it,
- * and nothing else: lines are decoded where they stand, the checkpoint, whose
+ * and nothing else (what is left of a line is its last word, so that a space
+ * too many is no base64): lines are decoded where they stand, the checkpoint, whose
  * text is signed, is left as it is.
  */
 #include "core/historyproof.h"
@@ -57,17 +58,6 @@ cc_history_measure(const char *text, size_t len, size_t *nschemas,
 	}
 }
 
-/* The last word of a line: it has no space in it. */
-static cc_slice
-last_word(Parser *p, cc_slice *field)
-{
-	cc_slice	word = cc_text_word(field);
-
-	if (field->len != 0)
-		fail(p);
-	return word;
-}
-
 static void
 read_schema(Parser *p, cc_slice field)
 {
@@ -79,7 +69,7 @@ read_schema(Parser *p, cc_slice field)
 		cc_reader_fail(&p->r, CC_E_SPACE);
 	if (p->r.status != CC_OK)
 		return;
-	cc_text_decode(&p->r, &h->schemas[h->nschemas++], p->text, last_word(p, &field));
+	cc_text_decode(&p->r, &h->schemas[h->nschemas++], p->text, field);
 }
 
 /* Transactions stand in the order of the log. */
@@ -92,7 +82,7 @@ read_record(Parser *p, cc_slice field)
 		fail(p);
 	cc_text_decimal(&p->r, &p->open.leaf_index, cc_text_word(&field));
 	cc_text_decode(&p->r, &p->open.record_bytes, p->text, cc_text_word(&field));
-	cc_text_hashes(&p->r, &p->open.leaf_path, p->text, last_word(p, &field));
+	cc_text_hashes(&p->r, &p->open.leaf_path, p->text, field);
 	if (p->has_record && p->open.leaf_index <= before)
 		fail(p);
 	p->has_record = true;
@@ -133,7 +123,7 @@ read_item(Parser *p, cc_slice field, bool is_version)
 	cc_text_hashes(&p->r, &item->path, p->text, cc_text_word(&field));
 	if (is_version)
 		read_values(p, item, &field);
-	cc_text_decode(&p->r, &item->committed, p->text, last_word(p, &field));
+	cc_text_decode(&p->r, &item->committed, p->text, field);
 	if (p->of_record > 0 && item->entry_no <= item[-1].entry_no)
 		fail(p);
 	p->of_record++;
@@ -147,7 +137,7 @@ read_old(Parser *p, cc_slice field)
 
 	h->has_old = true;
 	cc_text_decode(&p->r, &h->old_note, p->text, cc_text_word(&field));
-	cc_text_hashes(&p->r, &h->growth, p->text, last_word(p, &field));
+	cc_text_hashes(&p->r, &h->growth, p->text, field);
 	if (cc_read_line(&p->r).len != 0)
 		fail(p);
 }
