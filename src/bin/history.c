@@ -35,8 +35,7 @@ static const char usage_text[] =
 "you trust.  Prints a line for each version, how it is bound to the one before it\n"
 "and what is not shown, and a line for the verdict.  Needs no server and no network.\n"
 "\n"
-"  --key VKEY     trust this verifier key (name+id+key); may be repeated\n"
-"  --keys FILE    trust the verifier keys in FILE, one a line\n"
+TRUST_USAGE
 "  --json         print a JSON object for each proof\n"
 "  --help         print this and exit\n"
 "  --version      print the version and exit\n"
@@ -254,10 +253,13 @@ check_text(Checker *p, size_t len)
 	}
 	status = cc_history_check(&p->h, &room, p->trust.keys, p->trust.nkeys, &step, &at);
 	if (status == CC_OK)
+		status = note_quorum(&p->trust, &p->h.checkpoint);
+	if (status == CC_OK)
 		print_valid(p);
 	else
-		print_problem(p, status != CC_E_CRYPTO && status != CC_E_UNSUPPORTED, cc_proof_step_text(step), cc_status_text(status),
-					  at < p->h.nitems ? &p->h.items[at] : NULL);
+		print_problem(p, status != CC_E_CRYPTO && status != CC_E_UNSUPPORTED,
+					  step == CC_STEP_NONE ? note_problem(status) : cc_proof_step_text(step),
+					  cc_status_text(status), at < p->h.nitems ? &p->h.items[at] : NULL);
 }
 
 static void
@@ -285,11 +287,8 @@ static void
 take_options(Checker *p, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"key", required_argument, NULL, 'k'},
-		{"keys", required_argument, NULL, 'K'},
+		TRUST_OPTIONS,
 		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0}
 	};
 	int			option;

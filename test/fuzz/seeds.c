@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "../unit/life.h"
 #include "../unit/prove.h"
 #include "../unit/samples.h"
 
@@ -136,6 +137,23 @@ write_growth(const char *directory, const ledger *l, uint64_t old_size,
 }
 
 static void
+write_histories(const char *directory)
+{
+	static life l;
+	static life_proof p;
+	static prove_text t;
+
+	life_build(&l);
+	life_prove(&p, &l, life_whole, LIFE_WHOLE, 0, l.nleaves);
+	life_write(&t, &p);
+	write_file(directory, "historyproof", "whole life", -1, t.data, t.len);
+	life_prove(&p, &l, life_whole + 3, 3, l.records[l.entries[WHOLE_ADDED].record].leaf + 1,
+			   l.nleaves);
+	life_write(&t, &p);
+	write_file(directory, "historyproof", "since a checkpoint", -1, t.data, t.len);
+}
+
+static void
 write_proofs(const char *directory)
 {
 	static ledger l;
@@ -147,6 +165,7 @@ write_proofs(const char *directory)
 	write_growth(directory, &l, 0, "growth from nothing");
 	write_growth(directory, &l, 3, "growth from 3");
 	write_growth(directory, &l, 6, "growth from 6");
+	write_histories(directory);
 	ledger_free(&l);
 }
 
