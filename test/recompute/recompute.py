@@ -8,6 +8,8 @@ Ed25519 and ECDSA P-256 are written out below, slow and plain.
     recompute.py --vectors [FILE]            recompute the pinned vectors
     recompute.py --proof FILE VERIFIER_KEY...
                                              check the proof of a row
+    recompute.py --history FILE VERIFIER_KEY...
+                                             check the proof of a row's life
     recompute.py --leaf-proof FILE LEAF VERIFIER_KEY...
                                              check the proof of the bytes in LEAF
 
@@ -498,7 +500,7 @@ class Private:
 
     def __init__(self, entry, schema, data):
         self.key = self.row = self.old_key = self.overwritten = None
-        self.key_values = None
+        self.key_values = self.old_key_values = self.row_digest = None
         self.opened = {}
         r = Reader(data)
         self.form = r.uint(1)
@@ -554,9 +556,11 @@ class Private:
         if entry.overwritten is not None:
             salt = self.item_salt(r)
             if salt is not None:
-                self.overwritten = overwritten_commitment(salt, r.raw(32))
+                self.row_digest = r.raw(32)
+                self.overwritten = overwritten_commitment(
+                    salt, self.row_digest)
         if entry.key_changed:
-            self.old_key, _ = self.redacted_key(r, schema)
+            self.old_key, self.old_key_values = self.redacted_key(r, schema)
         if entry.row is not None:
             commitments = [self.redacted_column(r, p)
                            for p in range(schema.n)]
@@ -1027,6 +1031,267 @@ class RowProof:
         print('tree size %d, origin %s' % (note.size, note.origin))
 
 
+class HistoryEntry:
+    """One version or event of section 9.4."""
+
+    def __init__(self, proof, record, words):
+        self.record = record
+        self.is_version = words[0] == 'version'
+        if len(words) != (6 if self.is_version else 4):
+            raise Unreadable('%s line' % words[0])
+        self.number, self.path = decimal(words[1]), hashes(words[2])
+        self.committed = b64(words[-1] or '?')
+        self.entry = Entry(self.committed)
+        self.link = None
+        kinds = ROW_LEVEL if self.is_version else ROW_LEVEL + (
+            'truncate', 'detach', 'schema')
+        if self.entry.kind not in kinds:
+            raise Unreadable('kind of an entry')
+        if self.is_version:
+            number = decimal(words[3])
+            if number > proof.named or number >= len(proof.schemas):
+                raise Unreadable('number of a definition')
+            proof.named = max(proof.named, number + 1)
+            self.schema = proof.schemas[number]
+            self.private = Private(self.entry, self.schema, b64(words[4]))
+            if self.private.form != 2:
+                raise Unreadable('form of the private part')
+
+    def place(self):
+        return self.record.index, self.number
+
+    def gone(self):
+        return self.entry.kind not in HAS_ROW
+
+    def key(self):
+        return key_image(self.private.key_values)
+
+    def old_key(self):
+        values = self.private.old_key_values
+        return None if values is None else key_image(values)
+
+    def values(self):
+        """By position, or None where one is withheld."""
+        opened = self.private.opened
+        if self.gone() or len(opened) != self.schema.n:
+            return None
+        return [opened[p] for p in range(self.schema.n)]
+
+    check_values = RowProof.check_values
+
+
+class HistoryRecord:
+    def __init__(self, words):
+        if len(words) != 4:
+            raise Unreadable('record line')
+        self.index, self.bytes = decimal(words[1]), b64(words[2] or '?')
+        self.path, self.record = hashes(words[3]), Record(self.bytes)
+
+
+class HistoryProof:
+    """Section 9.4."""
+
+    def __init__(self, text):
+        head, note = LeafProof.parts(text, '\n\n')
+        self.note = Note(note.encode())
+        lines = head.split('\n')
+        if lines.pop(0) != 'custody-history v1':
+            raise Unreadable('not a history proof of version 1')
+        self.schemas, self.records, self.entries = [], [], []
+        self.named, self.old = 0, None
+        for line in lines:
+            self.line(line.split(' '))
+        if (self.named != len(self.schemas) or not self.entries or
+                self.entries[-1].record is not self.records[-1]):
+            raise Unreadable('a definition or a record without an entry')
+
+    def line(self, words):
+        records, entries = self.records, self.entries
+        if self.old is not None:
+            raise Unreadable('a line too many')
+        if words[0] == 'schema' and len(words) == 2 and not records:
+            self.schemas.append(Schema(b64(words[1] or '?')))
+        elif words[0] == 'record':
+            record = HistoryRecord(words)
+            if records and (record.index <= records[-1].index or not entries or
+                            entries[-1].record is not records[-1]):
+                raise Unreadable('order of the transactions')
+            records.append(record)
+        elif words[0] in ('version', 'event') and records:
+            entry = HistoryEntry(self, records[-1], words)
+            if entries and entry.place() <= entries[-1].place():
+                raise Unreadable('order of the entries')
+            entries.append(entry)
+        elif words[0] == 'old' and len(words) == 3:
+            self.old, self.growth = Note(b64(words[1] or '?')), hashes(words[2])
+        else:
+            raise Unreadable('an unlisted line')
+
+    def check(self, trusted):
+        note = self.note
+        for e in self.entries:
+            record = e.record.record
+            if e.is_version:
+                e.check_values()
+            if path_root(e.committed, e.number, record.entry_count,
+                         e.path) != record.root:
+                raise Wrong('the entry is not in the transaction')
+        for r in self.records:
+            if path_root(r.bytes, r.index, note.size, r.path) != note.root:
+                raise Wrong('the record is not in the log')
+        self.check_links()
+        if self.old is not None:
+            check_growth(self.old.size, self.old.root, note.size, note.root,
+                         self.growth)
+        for n in (note, self.old):
+            if n is not None and not any(n.signed_by(k) for k in trusted
+                                         if k.name == n.origin):
+                raise Wrong('no trusted key signed a checkpoint')
+
+    def check_links(self):
+        self.before, self.stands, self.erased = None, False, False
+        self.between = []
+        for at, e in enumerate(self.entries):
+            if self.old and at > 0 and e.record.index < self.old.size:
+                raise Wrong('a second entry from before the old checkpoint')
+            e.link = (self.version_link(e, at) if e.is_version else
+                      self.event_link(e, at))
+            if not e.is_version:
+                continue
+            self.before, self.between = e, []
+            self.stands, self.erased = not e.gone(), False
+
+    def event_link(self, e, at):
+        kind = e.entry.kind
+        if kind in ROW_LEVEL:
+            self.erased = True
+            return 'erased'
+        if (self.before is None or
+                self.before.entry.relation != e.entry.relation):
+            raise Wrong('an event of another table')
+        if kind == 'schema':
+            if at + 1 == len(self.entries):
+                raise Wrong('a schema version at the end')
+            self.between.append(e.entry.schema)
+            return ''
+        if not self.stands and not self.erased:
+            raise Wrong('a table emptied of a row that is gone')
+        self.stands = False
+        return 'table emptied'
+
+    def version_link(self, e, at):
+        kind, before = e.entry.kind, self.before
+        moved = kind == 'insert' and bool(e.entry.flags & 2)
+        if self.erased:
+            return 'erased'
+        if before is None:
+            if self.old and e.record.index < self.old.size:
+                return 'in force'
+            if kind not in ('insert', 'baseline') or moved:
+                raise Wrong('the first version overwrote another')
+            return 'first'
+        same = before.key() == e.key()
+        left = before.old_key() == e.key() and not same
+        if moved:
+            if not (self.entries[at - 1] is before and same and
+                    before.entry.kind == 'delete' and
+                    before.record is e.record and
+                    before.entry.relation == e.entry.relation):
+                raise Wrong('a row moved from nowhere')
+            return 'moved'
+        if kind == 'insert':
+            if not (left or (same and not self.stands)):
+                raise Wrong('a row inserted that is there')
+            return 'new life'
+        if kind == 'baseline':
+            if not (left or same):
+                raise Wrong('a baseline of another row')
+            return 'recorded anew'
+        return self.change_link(e)
+
+    def change_link(self, e):
+        before = self.before
+        if not self.stands or before.entry.relation != e.entry.relation:
+            raise Wrong('a change of a row that is not there')
+        key = e.old_key() if e.entry.key_changed else e.key()
+        if key is None:
+            return 'erased'
+        if key != before.key():
+            raise Wrong('a change of another row')
+        values = before.values()
+        if values is None or e.private.row_digest is None:
+            return 'erased'
+        for through in ([], self.between):
+            read, schema = values, before.schema
+            for to in through + [e.schema]:
+                read, schema = converted(read, schema, to), to
+            if row_digest(read) == e.private.row_digest:
+                return 'linked'
+        raise Wrong('a version overwrote another than the one before it')
+
+    def show(self):
+        for e in self.entries:
+            if e.link == '':
+                continue
+            print('%s at %s, leaf %d, %s' % (
+                e.entry.kind, moment(e.record.record.fields[6]),
+                e.record.index, e.link))
+            if not e.is_version:
+                continue
+            p = e.private
+            for position, value in zip(e.schema.keys, p.key_values):
+                print('  key ' + RowProof.named(e, position, value))
+            for position, value in sorted(p.opened.items()):
+                print('  value ' + RowProof.named(e, position, value))
+        since = ', since size %d' % self.old.size if self.old else ''
+        print('tree size %d, origin %s%s' % (
+            self.note.size, self.note.origin, since))
+
+
+def converted(values, schema, to):
+    """Values under one definition as another reads them."""
+    by_name = {c[0]: v for c, v in zip(schema.columns, values)}
+    return [by_name.get(name, missing or Value(None))
+            for name, _, _, missing in to.columns]
+
+
+def hashes(text):
+    data = b'' if text == '-' else b64(text) or b'?'
+    if len(data) % 32 != 0 or len(data) > 63 * 32:
+        raise Unreadable('length of a path')
+    return [data[i:i + 32] for i in range(0, len(data), 32)]
+
+
+def check_growth(m, old_root, n, root, proof):
+    """RFC 9162 section 2.1.4.2."""
+    if m == 0 or m > n or (m == n and (proof or old_root != root)):
+        raise Wrong('the log did not grow from one size to the other')
+    if m == n:
+        return
+    path = ([old_root] if m & (m - 1) == 0 else []) + proof
+    fn, sn = m - 1, n - 1
+    while fn & 1:
+        fn >>= 1
+        sn >>= 1
+    if not path:
+        raise Wrong('the consistency proof is too short')
+    fr = sr = path[0]
+    for c in path[1:]:
+        if sn == 0:
+            raise Wrong('the consistency proof is too long')
+        if fn & 1 or fn == sn:
+            fr, sr = H(b'\1' + c + fr), H(b'\1' + c + sr)
+            while fn and not fn & 1:
+                fn >>= 1
+                sn >>= 1
+        else:
+            sr = H(b'\1' + sr + c)
+        fn >>= 1
+        sn >>= 1
+    if sn != 0 or fr != old_root or sr != root:
+        raise Wrong('the old log is not in the log')
+
+
 def shown(data):
     """Bytes for a terminal, as a JSON string; other bytes as U+FFFD."""
     return json.dumps(data.decode('utf-8', 'replace'))
@@ -1069,6 +1334,17 @@ def main_proof(name, keys):
 
     def check():
         proof = RowProof(data.decode())
+        proof.check(trusted)
+        proof.show()
+    return judge(check)
+
+
+def main_history(name, keys):
+    data = proof_text(name, b'custody-history v1')
+    trusted = [Key(k) for k in keys]
+
+    def check():
+        proof = HistoryProof(data.decode())
         proof.check(trusted)
         proof.show()
     return judge(check)
@@ -1191,6 +1467,8 @@ def main(args):
             return main_vectors(args[1] if len(args) > 1 else VECTORS)
         if len(args) >= 3 and args[0] == '--proof':
             return main_proof(args[1], args[2:])
+        if len(args) >= 3 and args[0] == '--history':
+            return main_history(args[1], args[2:])
         if len(args) >= 4 and args[0] == '--leaf-proof':
             return main_leaf_proof(args[1], args[2], args[3:])
         if len(args) >= 2 and not args[0].startswith('--'):
