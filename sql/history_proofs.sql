@@ -40,7 +40,9 @@ SELECT * FROM show(custody.prove_history('patient', '{"id": 1}', :first_size, :s
 SELECT * FROM show(custody.prove_history('patient', '{"id": 1}', :third_size));
 SELECT * FROM show(custody.prove_history('patient', '{"id": 3}', :second_size));
 SELECT custody.prove_history('patient', '{"id": 3}', NULL, :second_size);
+\set VERBOSITY sqlstate
 SELECT custody.prove_history('patient', '{"id": 3}', :third_size, :second_size);
+\set VERBOSITY default
 
 -- A new life under the same key; a new key, followed; a key given away.
 INSERT INTO patient VALUES (1, 'Another', NULL);
@@ -149,8 +151,10 @@ SELECT custody.prove_history('bed', NULL);
 SELECT custody.prove_history('bed', '{"id": 1}');
 SELECT custody.prove_history('bed', '{"no": 99}');
 SELECT custody.prove_history('proof', '{"p": 1}');
+\set VERBOSITY sqlstate
 SELECT custody.prove_history('bed', '{"no": 1}', 1);
 SELECT custody.prove_history('bed', '{"no": 1}', NULL, -1);
+\set VERBOSITY default
 
 -- Rights: the whole table; row security as in history, for earlier keys too.
 CREATE ROLE regress_biographer;

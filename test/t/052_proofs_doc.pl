@@ -53,9 +53,15 @@ like($output, qr/^first\.proof: valid, .* result = "1\.9", leaf 2, tree size 6, 
 	'the first and the present version');
 like($output, qr/^consistent: hospital\.example\/ledger of size 4 only grew, to size 6 of hospital\.example\/ledger$/m,
 	'growth since the checkpoint that was kept');
+like($output, qr/^7001\.history: .* insert at .* result = "1\.9", .*, leaf 2, in force\n7001\.history: .* update at .* result = "1\.1", .*, leaf 5, linked; not shown: whether there was a later version\n7001\.history: valid, 2 versions, each linked to the one before it, since size 4 of hospital\.example\/ledger, tree size 6, /m,
+	'the life of the value since the checkpoint that was kept');
+like($output, qr/^ insert +\| 1\.9 +\| in force +\| *\n update +\| 1\.1 +\| linked +\| whether there was a later version$/m,
+	'the same in the database');
+like($output, qr/^three\.history: valid, 3 versions, .*\ncut\.history: INVALID, entry 0 of leaf 7: the entry does not follow from the one before it: hashes differ$/m,
+	'a version cut out');
 like($output, qr/^valid +\| t\n.*^row_key +\| \{"id": 7001\}\n/ms, 'the tutorial shows a valid proof');
 is(scalar(() = $output =~ /^ f +\| .+/mg), 2, 'and two that are not');
-unlike($output, qr/repeat within|reactive/, 'what was withheld does not appear');
+unlike($output =~ s/^\w+\.history: .*$//mgr, qr/repeat within|reactive/, 'what was withheld does not appear');
 
 $node->stop;
 done_testing();
