@@ -101,7 +101,10 @@ typedef enum cc_kind
 	CC_KIND_DISCLOSURE = 0x15,
 	CC_KIND_INCARNATION = 0x16,
 	CC_KIND_ENVIRONMENT = 0x17,
-	CC_KIND_DETACH = 0x18
+	CC_KIND_DETACH = 0x18,
+	CC_KIND_COSIGNED = 0x1A,
+	CC_KIND_TRUSTED_LOG = 0x1B,
+	CC_KIND_WITNESS_KEY = 0x1C
 } cc_kind;
 
 #define CC_ENTRY_KEY_CHANGED 0x01
@@ -285,6 +288,7 @@ extern void cc_write_block(cc_writer *w, const cc_block *b);
 extern cc_status cc_block_decode(cc_block *b, const void *data, size_t len) CC_CHECK_RESULT;
 
 /* Bodies of control events. */
+/* Of key, and of witness key: there the incarnation instead of the epoch. */
 typedef struct cc_key_event
 {
 	uint32_t	epoch;
@@ -317,6 +321,23 @@ typedef struct cc_incarnation_event
 	cc_slice	reason;
 } cc_incarnation_event;
 
+/* A checkpoint of another log that this database cosigned. */
+typedef struct cc_cosigned_event
+{
+	cc_slice	origin;
+	uint64_t	size;
+	uint8_t		root[CC_DIGEST_SIZE];
+	uint64_t	time;			/* seconds, as in the cosignature */
+} cc_cosigned_event;
+
+typedef struct cc_trusted_log_event
+{
+	cc_slice	verifier_key;
+	uint32_t	statement;		/* about this key, from 1 */
+	uint8_t		trusted;		/* 0: not any longer */
+	cc_slice	reason;			/* why not, else empty */
+} cc_trusted_log_event;
+
 /* Each writes the body of a control event (what follows the version). */
 extern void cc_write_key_event(cc_writer *w, const cc_key_event *e);
 extern cc_status cc_key_event_decode(cc_key_event *e, cc_slice body) CC_CHECK_RESULT;
@@ -326,6 +347,10 @@ extern void cc_write_unprotect_event(cc_writer *w, const cc_unprotect_event *e);
 extern cc_status cc_unprotect_event_decode(cc_unprotect_event *e, cc_slice body) CC_CHECK_RESULT;
 extern void cc_write_incarnation_event(cc_writer *w, const cc_incarnation_event *e);
 extern cc_status cc_incarnation_event_decode(cc_incarnation_event *e, cc_slice body) CC_CHECK_RESULT;
+extern void cc_write_cosigned_event(cc_writer *w, const cc_cosigned_event *e);
+extern cc_status cc_cosigned_event_decode(cc_cosigned_event *e, cc_slice body) CC_CHECK_RESULT;
+extern void cc_write_trusted_log_event(cc_writer *w, const cc_trusted_log_event *e);
+extern cc_status cc_trusted_log_event_decode(cc_trusted_log_event *e, cc_slice body) CC_CHECK_RESULT;
 /* Body of truncate and detach: one count. */
 extern cc_status cc_count_body_decode(uint64_t *count, cc_slice body) CC_CHECK_RESULT;
 

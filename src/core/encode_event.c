@@ -12,6 +12,15 @@ write_text(cc_writer *w, cc_slice s)
 	cc_write_bytes(w, s.data, s.len);
 }
 
+static void
+read_root(cc_reader *r, uint8_t out[CC_DIGEST_SIZE])
+{
+	cc_slice	root = cc_read_raw(r, CC_DIGEST_SIZE);
+
+	if (root.len == CC_DIGEST_SIZE)
+		memcpy(out, root.data, CC_DIGEST_SIZE);
+}
+
 void
 cc_write_key_event(cc_writer *w, const cc_key_event *e)
 {
@@ -89,7 +98,6 @@ cc_status
 cc_incarnation_event_decode(cc_incarnation_event *e, cc_slice body)
 {
 	cc_reader	r;
-	cc_slice	root;
 
 	cc_reader_init(&r, body.data, body.len);
 	memset(e, 0, sizeof(*e));
@@ -97,10 +105,55 @@ cc_incarnation_event_decode(cc_incarnation_event *e, cc_slice body)
 	e->origin = cc_read_bytes(&r);
 	e->previous_origin = cc_read_bytes(&r);
 	e->size = cc_read_u64(&r);
-	root = cc_read_raw(&r, CC_DIGEST_SIZE);
-	if (root.len == CC_DIGEST_SIZE)
-		memcpy(e->root, root.data, CC_DIGEST_SIZE);
+	read_root(&r, e->root);
 	e->reason = cc_read_bytes(&r);
+	return cc_reader_end(&r);
+}
+
+void
+cc_write_cosigned_event(cc_writer *w, const cc_cosigned_event *e)
+{
+	write_text(w, e->origin);
+	cc_write_u64(w, e->size);
+	cc_write_raw(w, e->root, CC_DIGEST_SIZE);
+	cc_write_u64(w, e->time);
+}
+
+cc_status
+cc_cosigned_event_decode(cc_cosigned_event *e, cc_slice body)
+{
+	cc_reader	r;
+
+	cc_reader_init(&r, body.data, body.len);
+	memset(e, 0, sizeof(*e));
+	e->origin = cc_read_bytes(&r);
+	e->size = cc_read_u64(&r);
+	read_root(&r, e->root);
+	e->time = cc_read_u64(&r);
+	return cc_reader_end(&r);
+}
+
+void
+cc_write_trusted_log_event(cc_writer *w, const cc_trusted_log_event *e)
+{
+	write_text(w, e->verifier_key);
+	cc_write_u32(w, e->statement);
+	cc_write_u8(w, e->trusted);
+	write_text(w, e->reason);
+}
+
+cc_status
+cc_trusted_log_event_decode(cc_trusted_log_event *e, cc_slice body)
+{
+	cc_reader	r;
+
+	cc_reader_init(&r, body.data, body.len);
+	e->verifier_key = cc_read_bytes(&r);
+	e->statement = cc_read_u32(&r);
+	e->trusted = cc_read_u8(&r);
+	e->reason = cc_read_bytes(&r);
+	if (e->trusted > 1)
+		cc_reader_fail(&r, CC_E_VALUE);
 	return cc_reader_end(&r);
 }
 

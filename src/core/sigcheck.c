@@ -20,9 +20,6 @@
 #define MLDSA44 "ML-DSA-44"
 #define ID_DIGITS 8
 
-/* The longest message a cosignature is checked over. */
-#define COSIGNED_MAX 1024
-#define COSIGNED_HEADER_MAX 64
 /* label, two names with their lengths, time, start, end, hash */
 #define SUBTREE_MAX (12 + 2 * (1 + CC_ORIGIN_MAX) + 3 * 8 + CC_DIGEST_SIZE)
 
@@ -251,17 +248,21 @@ check_with(EVP_PKEY *pkey, const EVP_MD *md, const void *message, size_t len,
 	return status;
 }
 
-/* The two lines a witness puts before the note; returns their length. */
-static size_t
-format_cosigned_header(char text[COSIGNED_HEADER_MAX], uint64_t time)
+size_t
+cc_cosignature_message(char out[CC_COSIGNED_HEADER_MAX + CC_COSIGNED_MAX],
+					   uint64_t time, const void *text, size_t len)
 {
 	static const char head[] = "cosignature/v1\ntime ";
 	size_t		n = sizeof(head) - 1;
 
-	memcpy(text, head, n);
-	n += cc_decimal_format(text + n, time);
-	text[n++] = '\n';
-	return n;
+	if (len > CC_COSIGNED_MAX || time > INT64_MAX)
+		return 0;
+	memcpy(out, head, n);
+	n += cc_decimal_format(out + n, time);
+	out[n++] = '\n';
+	if (len > 0)
+		memcpy(out + n, text, len);
+	return n + len;
 }
 
 /* C2SP tlog-cosignature: a signature is u64 time and an Ed25519 signature. */
@@ -269,21 +270,17 @@ static cc_status
 check_cosignature(EVP_PKEY *pkey, const void *message, size_t len,
 				  const uint8_t *signature, size_t signature_len)
 {
-	char		text[COSIGNED_HEADER_MAX + COSIGNED_MAX];
-	uint64_t	time;
+	char		text[CC_COSIGNED_HEADER_MAX + CC_COSIGNED_MAX];
 	size_t		n;
 
 	if (signature_len != 8 + ED25519_SIGNATURE_SIZE)
 		return CC_E_SIGNATURE;
-	if (len > COSIGNED_MAX)
+	if (len > CC_COSIGNED_MAX)
 		return CC_E_SPACE;
-	time = cc_load_u64(signature);
-	if (time > INT64_MAX)
+	n = cc_cosignature_message(text, cc_load_u64(signature), message, len);
+	if (n == 0)
 		return CC_E_SIGNATURE;
-	n = format_cosigned_header(text, time);
-	if (len > 0)
-		memcpy(text + n, message, len);
-	return check_with(pkey, NULL, text, n + len, signature + 8,
+	return check_with(pkey, NULL, text, n, signature + 8,
 					  ED25519_SIGNATURE_SIZE);
 }
 

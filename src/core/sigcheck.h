@@ -17,6 +17,10 @@
 /* ML-DSA-44, the longest; its signature with the time before it */
 #define CC_PUBLIC_KEY_MAX 1312
 #define CC_SIGNATURE_MAX (8 + 2420)
+/* The longest checkpoint text an Ed25519 cosignature is over, and what stands
+ * before it. */
+#define CC_COSIGNED_MAX 1024
+#define CC_COSIGNED_HEADER_MAX 64
 /* name + 8 hex + 2 plus signs + base64 of type and key */
 #define CC_VERIFIER_KEY_MAX (CC_ORIGIN_MAX + 10 + CC_BASE64_SIZE(1 + CC_PUBLIC_KEY_MAX))
 
@@ -55,5 +59,13 @@ extern bool cc_vkey_witness(const cc_vkey *k, const char *origin);
  */
 extern cc_status cc_signature_check(const cc_vkey *k, const void *message, size_t len,
 									const uint8_t *signature, size_t signature_len) CC_CHECK_RESULT;
+
+/*
+ * What an Ed25519 cosignature of a checkpoint's text is over (C2SP
+ * tlog-cosignature); returns its length, 0 if the text is longer than
+ * CC_COSIGNED_MAX or the time than 63 bits.
+ */
+extern size_t cc_cosignature_message(char out[CC_COSIGNED_HEADER_MAX + CC_COSIGNED_MAX],
+									 uint64_t time, const void *text, size_t len);
 
 #endif							/* CC_SIGCHECK_H */

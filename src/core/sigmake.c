@@ -201,9 +201,12 @@ public_of(EVP_PKEY *pkey, cc_vkey *k)
 	return i2d_PUBKEY(pkey, &p) == len;
 }
 
-/* Formatted and parsed again: what parses is what verifiers accept. */
-cc_status
-cc_signer_vkey(const cc_signer *s, const char *name, cc_vkey *k)
+/*
+ * The verifier key, of the witness's type for a witness.  Formatted and parsed
+ * again: what parses is what verifiers accept.
+ */
+static cc_status
+derive_vkey(const cc_signer *s, const char *name, bool witness, cc_vkey *k)
 {
 	char		text[CC_VERIFIER_KEY_MAX + 1];
 	size_t		len = strlen(name);
@@ -215,11 +218,25 @@ cc_signer_vkey(const cc_signer *s, const char *name, cc_vkey *k)
 	memcpy(k->name, name, len);
 	known = public_of(pkey_of(s), k);
 	ERR_clear_error();
-	if (!known)
+	if (!known || (witness && k->type != CC_SIG_ED25519))
 		return CC_E_KEY;
+	if (witness)
+		k->type = CC_SIG_COSIGNATURE;
 	k->id = cc_key_id(k->type, k->name, k->key, k->key_len);
 	cc_vkey_format(text, k);
 	return cc_vkey_parse(k, text, strlen(text));
+}
+
+cc_status
+cc_signer_vkey(const cc_signer *s, const char *name, cc_vkey *k)
+{
+	return derive_vkey(s, name, false, k);
+}
+
+cc_status
+cc_signer_witness_vkey(const cc_signer *s, const char *name, cc_vkey *k)
+{
+	return derive_vkey(s, name, true, k);
 }
 
 cc_status
@@ -240,6 +257,29 @@ cc_signer_sign(const cc_signer *s, const void *message, size_t len,
 	EVP_MD_CTX_free(ctx);
 	ERR_clear_error();
 	return ok ? CC_OK : CC_E_CRYPTO;
+}
+
+cc_status
+cc_signer_cosign(const cc_signer *s, const void *text, size_t len,
+				 uint64_t time, uint8_t signature[CC_MADE_SIGNATURE_MAX],
+				 size_t *signature_len)
+{
+	char		message[CC_COSIGNED_HEADER_MAX + CC_COSIGNED_MAX];
+	uint8_t		signed_text[CC_MADE_SIGNATURE_MAX];
+	size_t		n = cc_cosignature_message(message, time, text, len);
+	cc_status	status;
+
+	if (n == 0)
+		return CC_E_SPACE;
+	status = cc_signer_sign(s, message, n, signed_text, signature_len);
+	if (status != CC_OK)
+		return status;
+	if (*signature_len > CC_MADE_SIGNATURE_MAX - 8)
+		return CC_E_SPACE;
+	cc_store_u64(signature, time);
+	memcpy(signature + 8, signed_text, *signature_len);
+	*signature_len += 8;
+	return CC_OK;
 }
 
 void

@@ -26,8 +26,13 @@ extern cc_status cc_signer_from_seed(cc_signer **s, const uint8_t seed[32]) CC_C
 extern cc_status cc_signer_store(const cc_signer *s, char pem[CC_PEM_MAX]) CC_CHECK_RESULT;
 /* The verifier key under a name. */
 extern cc_status cc_signer_vkey(const cc_signer *s, const char *name, cc_vkey *k) CC_CHECK_RESULT;
+/* The verifier key as a witness; CC_E_KEY unless the key is Ed25519. */
+extern cc_status cc_signer_witness_vkey(const cc_signer *s, const char *name, cc_vkey *k) CC_CHECK_RESULT;
 extern cc_status cc_signer_sign(const cc_signer *s, const void *message, size_t len,
 								uint8_t signature[CC_MADE_SIGNATURE_MAX], size_t *signature_len) CC_CHECK_RESULT;
+/* Time and signature, as a witness, of a checkpoint's text. */
+extern cc_status cc_signer_cosign(const cc_signer *s, const void *text, size_t len, uint64_t time,
+								  uint8_t signature[CC_MADE_SIGNATURE_MAX], size_t *signature_len) CC_CHECK_RESULT;
 extern void cc_signer_free(cc_signer *s);	/* NULL is fine */
 
 #endif							/* CC_SIGMAKE_H */

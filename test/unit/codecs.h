@@ -145,6 +145,28 @@ incarnation_event_codec(const uint8_t *data, size_t len, cc_writer *w)
 }
 
 static inline cc_status
+cosigned_event_codec(const uint8_t *data, size_t len, cc_writer *w)
+{
+	cc_cosigned_event e;
+	cc_status	status = cc_cosigned_event_decode(&e, slice_of(data, len));
+
+	if (status == CC_OK)
+		cc_write_cosigned_event(w, &e);
+	return status;
+}
+
+static inline cc_status
+trusted_log_event_codec(const uint8_t *data, size_t len, cc_writer *w)
+{
+	cc_trusted_log_event e;
+	cc_status	status = cc_trusted_log_event_decode(&e, slice_of(data, len));
+
+	if (status == CC_OK)
+		cc_write_trusted_log_event(w, &e);
+	return status;
+}
+
+static inline cc_status
 count_body_codec(const uint8_t *data, size_t len, cc_writer *w)
 {
 	uint64_t	count;

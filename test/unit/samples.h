@@ -55,7 +55,7 @@ sample_entry(samples *s, const char *name, cc_kind kind, uint8_t flags,
 	memset(&e, 0, sizeof(e));
 	e.kind = kind;
 	e.flags = flags;
-	if (kind != CC_KIND_ENVIRONMENT)
+	if (kind < CC_KIND_ENVIRONMENT)
 	{
 		e.relation = 0x01020304;
 		e.version = 5;
@@ -80,6 +80,7 @@ sample_entries(samples *s)
 	sample_entry(s, "delete", CC_KIND_DELETE, 0, "");
 	sample_entry(s, "truncate", CC_KIND_TRUNCATE, 0, "12345678");
 	sample_entry(s, "environment", CC_KIND_ENVIRONMENT, 0, "\1a\1b\1c");
+	sample_entry(s, "trusted log", CC_KIND_TRUSTED_LOG, 0, "body");
 }
 
 static inline void
@@ -158,6 +159,8 @@ sample_events(samples *s)
 	cc_protect_event protect;
 	cc_unprotect_event unprotect;
 	cc_incarnation_event incarnation;
+	cc_cosigned_event cosigned;
+	cc_trusted_log_event trusted;
 
 	key.verifier_key = text_slice("a+00000000+AAAA");
 	cc_write_key_event(sample_begin(s, "key body", key_event_codec), &key);
@@ -183,6 +186,21 @@ sample_events(samples *s)
 	cc_write_incarnation_event(sample_begin(s, "incarnation body",
 											incarnation_event_codec),
 							   &incarnation);
+	sample_end(s);
+	cosigned.origin = text_slice("other.example/custody");
+	cosigned.size = 100;
+	memset(cosigned.root, 'R', CC_DIGEST_SIZE);
+	cosigned.time = 1700000000;
+	cc_write_cosigned_event(sample_begin(s, "cosigned body",
+										 cosigned_event_codec), &cosigned);
+	sample_end(s);
+	trusted.verifier_key = key.verifier_key;
+	trusted.statement = 2;
+	trusted.trusted = 0;
+	trusted.reason = text_slice("retired");
+	cc_write_trusted_log_event(sample_begin(s, "trusted log body",
+											trusted_log_event_codec),
+							   &trusted);
 	sample_end(s);
 	cc_write_u64(sample_begin(s, "count body", count_body_codec), 12);
 	sample_end(s);

@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
+#include "core/checkpoint.h"
 #include "core/sigmake.h"
 
 #include "octets.h"
@@ -14,6 +15,9 @@
 #include "vectors.h"
 
 #define MESSAGE_MAX 1100
+
+/* Which of the notes is a cosignature. */
+#define WITNESS_VECTOR 4
 
 static cc_vkey
 ed25519_key(const char *public_hex)
@@ -298,6 +302,49 @@ test_spoilt_pem(void)
 	cc_signer_free(s);
 }
 
+/* The published cosignature: seed, text and time give its line. */
+static void
+test_cosigning(void)
+{
+	const char *text = note_vectors[WITNESS_VECTOR].text;
+	char		longer[CC_COSIGNED_MAX + 1] = {0};
+	char		line[CC_NOTE_LINE_MAX + 1];
+	char		formatted[CC_VERIFIER_KEY_MAX + 1];
+	uint8_t		seed[32];
+	uint8_t		signature[CC_SIGNATURE_MAX];
+	cc_signer  *s;
+	cc_vkey		k;
+	size_t		n;
+
+	unhex(seed, sizeof(seed), note_vectors[WITNESS_VECTOR].seed_hex);
+	if (!ok(cc_signer_from_seed(&s, seed) == CC_OK &&
+			cc_signer_witness_vkey(s, "witness.example/w1", &k) == CC_OK &&
+			k.type == CC_SIG_COSIGNATURE, "a witness's key from a seed"))
+		return;
+	cc_vkey_format(formatted, &k);
+	ok(strcmp(formatted, note_vectors[WITNESS_VECTOR].vkey) == 0,
+	   "is the published one");
+	ok(cc_signer_cosign(s, text, strlen(text), 1700000000, signature,
+						&n) == CC_OK, "cosign");
+	(void) cc_note_line(line, k.name, k.id, signature, n);
+	ok(strcmp(line, note_vectors[WITNESS_VECTOR].line) == 0,
+	   "the published line");
+	ok(cc_signer_cosign(s, text, strlen(text), INT64_MAX, signature,
+						&n) == CC_OK &&
+	   cc_signature_check(&k, text, strlen(text), signature, n) == CC_OK,
+	   "at the end of time");
+	ok(cc_signer_cosign(s, text, strlen(text), (uint64_t) INT64_MAX + 1,
+						signature, &n) == CC_E_SPACE, "not after it");
+	ok(cc_signer_cosign(s, longer, sizeof(longer), 1, signature,
+						&n) == CC_E_SPACE, "nor a text that no checkpoint has");
+	cc_signer_free(s);
+	if (cc_signer_generate(&s, CC_SIG_ECDSA_P256) != CC_OK)
+		abort();
+	ok(cc_signer_witness_vkey(s, "witness.example/w1", &k) == CC_E_KEY,
+	   "a P-256 key is no witness's");
+	cc_signer_free(s);
+}
+
 int
 main(void)
 {
@@ -308,6 +355,7 @@ main(void)
 	test_key_life(CC_SIG_ED25519, "Ed25519");
 	test_key_life(CC_SIG_ECDSA_P256, "P-256");
 	test_openssl_keys();
+	test_cosigning();
 	test_other_text();
 	test_longer_der();
 	test_spoilt_pem();
