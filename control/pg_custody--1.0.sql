@@ -198,6 +198,46 @@ COMMENT ON COLUMN custody.log_incarnation.system_identifier IS 'of the cluster i
 COMMENT ON COLUMN custody.log_incarnation.database_oid IS 'of the database it lives in';
 COMMENT ON COLUMN custody.log_incarnation.timeline IS 'write-ahead log timeline on which it began';
 
+CREATE TABLE custody.log_trusted_log (
+	verifier_key text COLLATE pg_catalog."C" NOT NULL,
+	statement integer NOT NULL,
+	trusted boolean NOT NULL,
+	reason text NOT NULL,
+	CONSTRAINT log_trusted_log_pkey PRIMARY KEY (verifier_key, statement)
+);
+REVOKE ALL ON TABLE custody.log_trusted_log FROM PUBLIC;
+COMMENT ON TABLE custody.log_trusted_log IS 'logs of others whose checkpoints this database cosigns: a row each time a key is trusted or not any longer';
+COMMENT ON COLUMN custody.log_trusted_log.verifier_key IS 'of the log; its name is the origin';
+COMMENT ON COLUMN custody.log_trusted_log.statement IS 'number of the statement about this key, from 1; the last one counts';
+COMMENT ON COLUMN custody.log_trusted_log.trusted IS 'whether the key is trusted from here on';
+COMMENT ON COLUMN custody.log_trusted_log.reason IS 'why it is not any longer, else empty';
+
+CREATE TABLE custody.log_cosigned (
+	origin text COLLATE pg_catalog."C" NOT NULL,
+	tree_size bigint NOT NULL,
+	root bytea NOT NULL,
+	cosigned_at timestamptz NOT NULL,
+	note bytea NOT NULL,
+	CONSTRAINT log_cosigned_pkey PRIMARY KEY (origin, tree_size)
+);
+REVOKE ALL ON TABLE custody.log_cosigned FROM PUBLIC;
+COMMENT ON TABLE custody.log_cosigned IS 'checkpoints of other logs that this database cosigned as their witness';
+COMMENT ON COLUMN custody.log_cosigned.origin IS 'origin of the log';
+COMMENT ON COLUMN custody.log_cosigned.tree_size IS 'size of the log';
+COMMENT ON COLUMN custody.log_cosigned.root IS 'root of the log, 32 bytes';
+COMMENT ON COLUMN custody.log_cosigned.cosigned_at IS 'time in the cosignature, whole seconds';
+COMMENT ON COLUMN custody.log_cosigned.note IS 'the checkpoint as the log signed it, in UTF-8 whatever the database''s encoding';
+
+CREATE TABLE custody.log_witness_key (
+	incarnation integer NOT NULL,
+	verifier_key text NOT NULL,
+	CONSTRAINT log_witness_key_pkey PRIMARY KEY (incarnation)
+);
+REVOKE ALL ON TABLE custody.log_witness_key FROM PUBLIC;
+COMMENT ON TABLE custody.log_witness_key IS 'public keys with which this database cosigns other logs; the last one is in use';
+COMMENT ON COLUMN custody.log_witness_key.incarnation IS 'incarnation of the ledger in which the key was made';
+COMMENT ON COLUMN custody.log_witness_key.verifier_key IS 'name+hash+base64 as the note tools read it';
+
 SELECT pg_catalog.pg_extension_config_dump('custody.transaction_number', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.commit_number', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.relation_number', '');
@@ -215,6 +255,9 @@ SELECT pg_catalog.pg_extension_config_dump('custody.log_release', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.log_schema', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.log_key', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.log_incarnation', '');
+SELECT pg_catalog.pg_extension_config_dump('custody.log_trusted_log', '');
+SELECT pg_catalog.pg_extension_config_dump('custody.log_cosigned', '');
+SELECT pg_catalog.pg_extension_config_dump('custody.log_witness_key', '');
 
 -- Capture
 
@@ -429,6 +472,52 @@ LANGUAGE C STABLE PARALLEL SAFE;
 REVOKE ALL ON FUNCTION custody.prove_consistency(bigint, bigint) FROM PUBLIC;
 COMMENT ON FUNCTION custody.prove_consistency(bigint, bigint) IS 'proof that the log only grew from one checkpoint to another (NULL = the latest), as C2SP add-checkpoint body; old size 0 for a witness that has seen nothing';
 
+-- Witnessing other logs
+
+CREATE FUNCTION custody.trust_log(verifier_key text)
+RETURNS void
+AS 'MODULE_PATHNAME', 'custody_sql_trust_log'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.trust_log(text) FROM PUBLIC;
+COMMENT ON FUNCTION custody.trust_log(text) IS 'cosign checkpoints that this key of another log signed; a log may have several keys';
+
+CREATE FUNCTION custody.distrust_log(verifier_key text, reason text)
+RETURNS void
+AS 'MODULE_PATHNAME', 'custody_sql_distrust_log'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.distrust_log(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION custody.distrust_log(text, text) IS 'trust a key of another log no longer; what was cosigned stays remembered';
+
+CREATE FUNCTION custody.witness_key()
+RETURNS text
+AS 'MODULE_PATHNAME', 'custody_sql_witness_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.witness_key() FROM PUBLIC;
+COMMENT ON FUNCTION custody.witness_key() IS 'the public key with which this database cosigns other logs, as name+hash+base64; made when first asked for';
+
+CREATE FUNCTION custody.cosign_checkpoint(request text)
+RETURNS text
+AS 'MODULE_PATHNAME', 'custody_sql_cosign_checkpoint'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.cosign_checkpoint(text) FROM PUBLIC;
+COMMENT ON FUNCTION custody.cosign_checkpoint(text) IS 'as witness of another log: the cosignature line for a C2SP add-checkpoint body, or an error that says why not; stays, whatever becomes of the caller''s transaction';
+
+CREATE VIEW custody.trusted_logs AS
+SELECT pg_catalog.split_part(t.verifier_key, '+', 1) AS origin, t.verifier_key
+FROM custody.log_trusted_log t
+WHERE t.trusted AND NOT EXISTS (SELECT FROM custody.log_trusted_log x
+								WHERE x.verifier_key OPERATOR(pg_catalog.=) t.verifier_key
+									AND x.statement OPERATOR(pg_catalog.>) t.statement);
+REVOKE ALL ON TABLE custody.trusted_logs FROM PUBLIC;
+COMMENT ON VIEW custody.trusted_logs IS 'keys of other logs whose checkpoints this database cosigns';
+
+CREATE VIEW custody.cosigned AS
+SELECT DISTINCT ON (c.origin) c.origin, c.tree_size AS size, c.root, c.cosigned_at AS "time", c.note
+FROM custody.log_cosigned c
+ORDER BY c.origin, c.tree_size DESC;
+REVOKE ALL ON TABLE custody.cosigned FROM PUBLIC;
+COMMENT ON VIEW custody.cosigned IS 'the last checkpoint that was cosigned of each other log';
+
 CREATE FUNCTION custody.coverage()
 RETURNS TABLE (relation regclass, protected boolean, capture_enabled boolean, rows bigint, entries bigint, subject name, note text)
 AS 'MODULE_PATHNAME', 'custody_sql_coverage'
@@ -506,3 +595,10 @@ AS 'MODULE_PATHNAME', 'custody_sql_grant_application'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION custody.grant_application(regrole) FROM PUBLIC;
 COMMENT ON FUNCTION custody.grant_application(regrole) IS 'let a role set its context and ask for the history of tables it may read';
+
+CREATE FUNCTION custody.grant_witness_client(role regrole)
+RETURNS void
+AS 'MODULE_PATHNAME', 'custody_sql_grant_witness_client'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.grant_witness_client(regrole) FROM PUBLIC;
+COMMENT ON FUNCTION custody.grant_witness_client(regrole) IS 'let a role have checkpoints of other logs cosigned; nothing else';

@@ -44,7 +44,10 @@ static const char *const rel_names[CUSTODY_NUM_RELS] = {
 	[CUSTODY_LOG_RELEASE] = "log_release",
 	[CUSTODY_LOG_SCHEMA] = "log_schema",
 	[CUSTODY_LOG_KEY] = "log_key",
-	[CUSTODY_LOG_INCARNATION] = "log_incarnation"
+	[CUSTODY_LOG_INCARNATION] = "log_incarnation",
+	[CUSTODY_LOG_TRUSTED_LOG] = "log_trusted_log",
+	[CUSTODY_LOG_COSIGNED] = "log_cosigned",
+	[CUSTODY_LOG_WITNESS_KEY] = "log_witness_key"
 };
 
 static const char *const sequence_names[CUSTODY_NUM_SEQUENCES] = {
@@ -72,7 +75,10 @@ static const char *const index_names[CUSTODY_NUM_INDEXES] = {
 	[CUSTODY_SCHEMA_PKEY] = "log_schema_pkey",
 	[CUSTODY_SCHEMA_RELATION_ID] = "log_schema_relation_id_idx",
 	[CUSTODY_KEY_PKEY] = "log_key_pkey",
-	[CUSTODY_INCARNATION_PKEY] = "log_incarnation_pkey"
+	[CUSTODY_INCARNATION_PKEY] = "log_incarnation_pkey",
+	[CUSTODY_TRUSTED_LOG_PKEY] = "log_trusted_log_pkey",
+	[CUSTODY_COSIGNED_PKEY] = "log_cosigned_pkey",
+	[CUSTODY_WITNESS_KEY_PKEY] = "log_witness_key_pkey"
 };
 
 /* OIDs known in this backend; valid only while cache_valid. */
@@ -344,4 +350,11 @@ custody_catalog_key_int4(ScanKey key, int column, StrategyNumber strategy,
 	};
 
 	ScanKeyInit(key, column, strategy, procs[strategy], Int32GetDatum(value));
+}
+
+void
+custody_catalog_key_text(ScanKey key, int column, const char *value)
+{
+	ScanKeyInit(key, column, BTEqualStrategyNumber, F_TEXTEQ,
+				CStringGetTextDatum(value));
 }

@@ -29,10 +29,13 @@ typedef enum CustodyRel
 	CUSTODY_LOG_RELEASE,
 	CUSTODY_LOG_SCHEMA,
 	CUSTODY_LOG_KEY,
-	CUSTODY_LOG_INCARNATION
+	CUSTODY_LOG_INCARNATION,
+	CUSTODY_LOG_TRUSTED_LOG,
+	CUSTODY_LOG_COSIGNED,
+	CUSTODY_LOG_WITNESS_KEY
 } CustodyRel;
 
-#define CUSTODY_NUM_RELS (CUSTODY_LOG_INCARNATION + 1)
+#define CUSTODY_NUM_RELS (CUSTODY_LOG_WITNESS_KEY + 1)
 
 /* Sequences */
 typedef enum CustodySequence
@@ -64,10 +67,13 @@ typedef enum CustodyIndex
 	CUSTODY_SCHEMA_PKEY,
 	CUSTODY_SCHEMA_RELATION_ID,
 	CUSTODY_KEY_PKEY,
-	CUSTODY_INCARNATION_PKEY
+	CUSTODY_INCARNATION_PKEY,
+	CUSTODY_TRUSTED_LOG_PKEY,	/* verifier_key, statement */
+	CUSTODY_COSIGNED_PKEY,		/* origin, tree_size */
+	CUSTODY_WITNESS_KEY_PKEY
 } CustodyIndex;
 
-#define CUSTODY_NUM_INDEXES (CUSTODY_INCARNATION_PKEY + 1)
+#define CUSTODY_NUM_INDEXES (CUSTODY_WITNESS_KEY_PKEY + 1)
 
 /* Column numbers, in table order, from 1. */
 #define Anum_transaction_txn_no 1
@@ -112,6 +118,17 @@ typedef enum CustodyIndex
 #define Anum_incarnation_system_identifier 4
 #define Anum_incarnation_database_oid 5
 #define Anum_incarnation_timeline 6
+#define Anum_trusted_log_verifier_key 1
+#define Anum_trusted_log_statement 2
+#define Anum_trusted_log_trusted 3
+#define Anum_trusted_log_reason 4
+#define Anum_cosigned_origin 1
+#define Anum_cosigned_tree_size 2
+#define Anum_cosigned_root 3
+#define Anum_cosigned_cosigned_at 4
+#define Anum_cosigned_note 5
+#define Anum_witness_key_incarnation 1
+#define Anum_witness_key_verifier_key 2
 #define CUSTODY_MAX_COLUMNS 6
 
 /* Is the extension installed in this database?  Does not raise. */
@@ -165,5 +182,7 @@ extern void custody_catalog_key_int8(ScanKey key, int column,
 									 StrategyNumber strategy, int64 value);
 extern void custody_catalog_key_int4(ScanKey key, int column,
 									 StrategyNumber strategy, int32 value);
+/* Equality on a text column of collation C. */
+extern void custody_catalog_key_text(ScanKey key, int column, const char *value);
 
 #endif							/* CUSTODY_CATALOG_H */

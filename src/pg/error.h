@@ -25,8 +25,15 @@
 #define ERRCODE_CUSTODY_SEALER_FAILED		MAKE_SQLSTATE('P','C','2','0','4')
 /* PC3xx: the ledger */
 #define ERRCODE_CUSTODY_LEDGER_CORRUPTED	MAKE_SQLSTATE('P','C','3','0','1')
-/* PC4xx: exports */
+/* PC4xx: what goes to others.  Why a witness refuses: the HTTP status of C2SP
+ * tlog-witness, but for a rollback, which is a conflict there */
 #define ERRCODE_CUSTODY_FOREIGN_DIRECTORY	MAKE_SQLSTATE('P','C','4','0','1')
+#define ERRCODE_CUSTODY_WITNESS_MALFORMED	MAKE_SQLSTATE('P','C','4','0','0')
+#define ERRCODE_CUSTODY_WITNESS_UNSIGNED	MAKE_SQLSTATE('P','C','4','0','3')
+#define ERRCODE_CUSTODY_WITNESS_UNKNOWN		MAKE_SQLSTATE('P','C','4','0','4')
+#define ERRCODE_CUSTODY_WITNESS_CONFLICT	MAKE_SQLSTATE('P','C','4','0','9')
+#define ERRCODE_CUSTODY_WITNESS_ROLLBACK	MAKE_SQLSTATE('P','C','4','1','0')
+#define ERRCODE_CUSTODY_WITNESS_FORK		MAKE_SQLSTATE('P','C','4','2','2')
 
 /*
  * Raise ERRCODE_CUSTODY_LEDGER_CORRUPTED unless status is CC_OK.  'what' is a

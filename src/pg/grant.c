@@ -1,9 +1,10 @@
 /*
  * grant.c
- *	  SQL: grant_auditor(role), grant_application(role).
+ *	  SQL: grant_auditor(role), grant_application(role),
+ *	  grant_witness_client(role).
  *
  * Plain GRANTs, run with the caller's own rights and visible in the catalogs,
- * so that REVOKE takes them back.  What a role gets is in the two lists below
+ * so that REVOKE takes them back.  What a role gets is in the lists below
  * and nowhere else.
  */
 #include "postgres.h"
@@ -23,7 +24,8 @@
 static const char *const auditor_rights[] = {
 	"USAGE ON SCHEMA custody",
 	"SELECT ON custody.entries, custody.transactions, custody.blocks, "
-	"custody.keys, custody.protected_tables, custody.status",
+	"custody.keys, custody.protected_tables, custody.status, "
+	"custody.trusted_logs, custody.cosigned",
 	"EXECUTE ON FUNCTION custody.verify(pg_catalog.regclass, pg_catalog.int8, pg_catalog.text[])",
 	"EXECUTE ON FUNCTION custody.incidents(pg_catalog.text[])",
 	"EXECUTE ON FUNCTION custody.audit_report(pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text[])",
@@ -60,6 +62,14 @@ static const char *const application_rights[] = {
 	"EXECUTE ON FUNCTION custody.prove_row(pg_catalog.regclass, pg_catalog.jsonb, pg_catalog.name[], pg_catalog.timestamptz)",
 	"EXECUTE ON FUNCTION custody.prove_history(pg_catalog.regclass, pg_catalog.jsonb, pg_catalog.int8, pg_catalog.int8)",
 	"EXECUTE ON FUNCTION custody.verify_proof(pg_catalog.text, pg_catalog.text[])",
+	NULL
+};
+
+/* Another hospital's log, which wants its checkpoints cosigned. */
+static const char *const witness_client_rights[] = {
+	"USAGE ON SCHEMA custody",
+	"EXECUTE ON FUNCTION custody.cosign_checkpoint(pg_catalog.text)",
+	"EXECUTE ON FUNCTION custody.witness_key()",
 	NULL
 };
 
@@ -124,5 +134,13 @@ Datum
 custody_sql_grant_application(PG_FUNCTION_ARGS)
 {
 	grant(application_rights, PG_GETARG_OID(0));
+	PG_RETURN_VOID();
+}
+
+PG_FUNCTION_INFO_V1(custody_sql_grant_witness_client);
+Datum
+custody_sql_grant_witness_client(PG_FUNCTION_ARGS)
+{
+	grant(witness_client_rights, PG_GETARG_OID(0));
 	PG_RETURN_VOID();
 }

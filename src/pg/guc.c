@@ -60,6 +60,12 @@ int			custody_seal_interval = 1000;
  */
 bool		custody_synchronous_seal = false;
 
+/*
+ * Name under which this database cosigns the logs of others; "" derives it
+ * from the origin.  Used when the witness's key is made.
+ */
+char	   *custody_witness_name = NULL;
+
 /* Is the library being loaded? */
 static bool defining = false;
 
@@ -186,6 +192,11 @@ custody_guc_init(void)
 							 NULL,
 							 &custody_synchronous_seal, false, PGC_SUSET,
 							 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("custody.witness_name",
+							   "Name of this database as a witness of other logs, used when its key is made.",
+							   "Empty means the origin with \"/witness\" appended.",
+							   &custody_witness_name, "", PGC_SIGHUP,
+							   0, check_origin, NULL, NULL);
 	MarkGUCPrefixReserved("custody");
 	defining = false;
 }

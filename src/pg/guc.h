@@ -15,6 +15,7 @@ extern char *custody_key_directory;	/* sighup; "" = default */
 extern char *custody_origin;		/* sighup; "" = derived from ledger id */
 extern int	custody_seal_interval;	/* sighup; milliseconds */
 extern bool custody_synchronous_seal;	/* superuser-set: user may not weaken */
+extern char *custody_witness_name;	/* sighup; "" = derived from origin */
 
 extern void custody_guc_init(void);
 

@@ -317,23 +317,22 @@ custody_incarnation_next(const CustodyLife *life, const char *reason)
 	return incarnation.number;
 }
 
-static void
-append_key_event(uint32 epoch, const char *verifier_key)
+bytea *
+custody_incarnation_key_event(uint32 number, const char *verifier_key)
 {
 	cc_key_event event;
 	cc_writer	w;
-	uint8	   *body;
+	bytea	   *body;
 
-	event.epoch = epoch;
+	event.epoch = number;
 	event.verifier_key.data = (const uint8_t *) verifier_key;
 	event.verifier_key.len = strlen(verifier_key);
 	cc_writer_init(&w, NULL, 0);
 	cc_write_key_event(&w, &event);
-	body = palloc(w.len);
-	cc_writer_init(&w, body, w.len);
+	body = custody_catalog_bytea(NULL, w.len);
+	cc_writer_init(&w, VARDATA(body), w.len);
 	cc_write_key_event(&w, &event);
-	custody_append_event(CC_KIND_KEY, 0, 0, body, w.len);
-	pfree(body);
+	return body;
 }
 
 void
@@ -341,6 +340,7 @@ custody_incarnation_make_key(const CustodyLife *life)
 {
 	uint32		epoch = life->epoch + 1;
 	char	   *verifier_key;
+	bytea	   *body;
 	Datum		values[Anum_key_verifier_key];
 	bool		nulls[Anum_key_verifier_key] = {0};
 
@@ -355,5 +355,6 @@ custody_incarnation_make_key(const CustodyLife *life)
 	values[Anum_key_epoch - 1] = UInt32GetDatum(epoch);
 	values[Anum_key_verifier_key - 1] = CStringGetTextDatum(verifier_key);
 	custody_catalog_insert(CUSTODY_LOG_KEY, values, nulls);
-	append_key_event(epoch, verifier_key);
+	body = custody_incarnation_key_event(epoch, verifier_key);
+	custody_append_event(CC_KIND_KEY, 0, 0, VARDATA(body), VARSIZE(body) - VARHDRSZ);
 }

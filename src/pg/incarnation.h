@@ -43,5 +43,7 @@ extern uint32 custody_incarnation_next(const CustodyLife *life, const char *reas
 extern void custody_incarnation_make_key(const CustodyLife *life);
 /* Has the last block been sealed in the present incarnation? */
 extern bool custody_incarnation_owns(const CustodyLife *life, const CustodyBlock *block);
+/* Body of the event of a key or witness key, palloc'd. */
+extern bytea *custody_incarnation_key_event(uint32 number, const char *verifier_key);
 
 #endif							/* CUSTODY_INCARNATION_H */

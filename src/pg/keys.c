@@ -7,7 +7,8 @@
  * this module; the memory only moves from a head to one that follows it.
  *
  * Who may call: a process that holds the ledger's sealing lock (seal.c), so
- * nobody else writes the folder meanwhile.  The private key is read for each
+ * nobody else writes the folder meanwhile; for the witness's key and memories
+ * (cosign.c), its lock.  The private key is read for each
  * signature and held no longer; nothing that can raise runs while OpenSSL
  * holds it or its PEM text is in memory.  Neither a key byte nor PEM text is
  * ever part of a message.
@@ -237,13 +238,8 @@ file_fault(int fd)
 	return NULL;
 }
 
-/*
- * Read a private file of at most cap bytes; *len is what was read, or cap + 1
- * if there is more.  False if there is no such file.  Raises if others could
- * have read it.
- */
-static bool
-read_file(const char *path, char *data, size_t cap, size_t *len)
+bool
+custody_keys_read_file(const char *path, char *data, size_t cap, size_t *len)
 {
 	int			fd = OpenTransientFile(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | PG_BINARY);
 	const char *fault;
@@ -284,10 +280,15 @@ custody_keys_path(const char *folder, uint32 epoch)
 	return psprintf("%s/epoch-%06u.pem", folder, epoch);
 }
 
-bool
-custody_keys_exists(const char *folder, uint32 epoch)
+static char *
+witness_path(const char *folder)
 {
-	char	   *path = custody_keys_path(folder, epoch);
+	return psprintf("%s/witness.pem", folder);
+}
+
+static bool
+file_exists(const char *path)
+{
 	struct stat st;
 
 	if (lstat(path, &st) == 0)
@@ -297,7 +298,19 @@ custody_keys_exists(const char *folder, uint32 epoch)
 	return false;
 }
 
-/* Load the key of an epoch; the caller frees it before anything can raise. */
+bool
+custody_keys_exists(const char *folder, uint32 epoch)
+{
+	return file_exists(custody_keys_path(folder, epoch));
+}
+
+bool
+custody_keys_witness_exists(const char *folder)
+{
+	return file_exists(witness_path(folder));
+}
+
+/* Load a key; the caller frees it before anything can raise. */
 static bool
 load_key(const char *path, cc_signer **key)
 {
@@ -306,7 +319,7 @@ load_key(const char *path, cc_signer **key)
 	cc_status	status = CC_E_KEY;
 
 	*key = NULL;
-	if (!read_file(path, pem, sizeof(pem), &len))
+	if (!custody_keys_read_file(path, pem, sizeof(pem), &len))
 		return false;
 	if (len <= sizeof(pem))
 		status = cc_signer_load(key, pem, len);
@@ -349,24 +362,71 @@ format_vkey(const cc_vkey *vkey)
 	return text;
 }
 
-char *
-custody_keys_create(const char *folder, uint32 epoch, const char *origin)
+/* Load the key of a file, made if there is none; as load_key(). */
+static cc_signer *
+create_key(const char *folder, const char *path)
 {
-	char	   *path = custody_keys_path(folder, epoch);
 	cc_signer  *key;
-	cc_vkey		vkey;
-	cc_status	status;
 
 	custody_keys_make_folder(folder);
-	if (!custody_keys_exists(folder, epoch))
+	if (!file_exists(path))
 		make_key(path);
 	if (!load_key(path, &key))
 		key_error(path, "It vanished while it was being made.",
 				  "Keep other programs out of the key directory.");
-	status = cc_signer_vkey(key, origin, &vkey);
+	return key;
+}
+
+char *
+custody_keys_create(const char *folder, uint32 epoch, const char *origin)
+{
+	cc_signer  *key = create_key(folder, custody_keys_path(folder, epoch));
+	cc_vkey		vkey;
+	cc_status	status = cc_signer_vkey(key, origin, &vkey);
+
 	cc_signer_free(key);
 	custody_check_crypto(status, "derive the verifier key");
 	return format_vkey(&vkey);
+}
+
+char *
+custody_keys_create_witness(const char *folder, const char *name)
+{
+	cc_signer  *key = create_key(folder, witness_path(folder));
+	cc_vkey		vkey;
+	cc_status	status = cc_signer_witness_vkey(key, name, &vkey);
+
+	cc_signer_free(key);
+	custody_check_crypto(status, "derive the witness's verifier key");
+	return format_vkey(&vkey);
+}
+
+void
+custody_keys_cosign(const char *folder, const char *verifier_key,
+					const void *text, size_t len, uint64 time,
+					char line[CC_NOTE_LINE_MAX + 1])
+{
+	char	   *path = witness_path(folder);
+	char	   *name = pnstrdup(verifier_key, strcspn(verifier_key, "+"));
+	uint8		signature[CC_MADE_SIGNATURE_MAX];
+	size_t		signature_len = 0;
+	cc_signer  *key;
+	cc_vkey		vkey;
+	cc_status	status;
+
+	if (!load_key(path, &key))
+		key_error(path, "It does not exist.",
+				  "Put the file back, or, if the key is lost, go on under a new one with custody.new_incarnation().");
+	status = cc_signer_witness_vkey(key, name, &vkey);
+	if (status == CC_OK)
+		status = cc_signer_cosign(key, text, len, time, signature, &signature_len);
+	cc_signer_free(key);
+	custody_check_crypto(status, "cosign the checkpoint");
+	if (strcmp(format_vkey(&vkey), verifier_key) != 0)
+		key_error(path, psprintf("Its verifier key is \"%s\", but the witness's is \"%s\".",
+								 format_vkey(&vkey), verifier_key),
+				  "Put back the witness's own key file, or, if it is lost, go on under a new key with custody.new_incarnation().");
+	(void) cc_note_line(line, vkey.name, vkey.id, signature, signature_len);
 }
 
 /* Sign a checkpoint's text with the signer's key, which must be the one. */
@@ -433,7 +493,7 @@ custody_keys_memory(const char *folder, CustodyMemory *memory)
 	size_t		len;
 
 	memset(memory, 0, sizeof(*memory));
-	memory->exists = read_file(path, text, MEMORY_MAX, &len);
+	memory->exists = custody_keys_read_file(path, text, MEMORY_MAX, &len);
 	if (memory->exists)
 	{
 		note = len <= MEMORY_MAX ? memchr(text, '\n', len) : NULL;

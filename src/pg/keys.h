@@ -5,6 +5,8 @@
  * One folder per incarnation of a ledger in custody.key_directory:
  *		epoch-000001.pem	private key of the epoch, PKCS#8, mode 0600
  *		signed				the last checkpoint signed and where, mode 0600
+ *		witness.pem			private key for cosigning other logs, as above
+ *		cosigned/			the last checkpoint cosigned of each other log
  *		anchor/				checkpoints handed to custody.anchor_command
  * The only caller of sigmake.
  */
@@ -78,6 +80,25 @@ extern char *custody_keys_sign(const CustodySigner *signer,
 							   const CustodyCluster *cluster,
 							   const CustodyHead *previous,
 							   const CustodyHead *head);
+/* Does the witness's key file exist? */
+extern bool custody_keys_witness_exists(const char *folder);
+/* The witness's verifier key under a name, as custody_keys_create(). */
+extern char *custody_keys_create_witness(const char *folder, const char *name);
+/*
+ * The signature line of a cosignature of a checkpoint's text, made at a time in
+ * seconds.  Raises ERRCODE_CUSTODY_KEY_UNUSABLE unless the file holds this key.
+ * What was cosigned must be durable before the line leaves the process.
+ */
+extern void custody_keys_cosign(const char *folder, const char *verifier_key,
+								const void *text, size_t len, uint64 time,
+								char line[CC_NOTE_LINE_MAX + 1]);
+/*
+ * Read a private file of at most cap bytes; *len is what was read, or cap + 1
+ * if there is more.  False if there is no such file.  Raises if others could
+ * have read it.
+ */
+extern bool custody_keys_read_file(const char *path, char *data, size_t cap,
+								   size_t *len);
 /* Write a file of mode 0600 so that it is there whole or not at all. */
 extern void custody_keys_write_file(const char *path, const char *data,
 									size_t len);

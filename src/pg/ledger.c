@@ -34,6 +34,23 @@ get_text(CustodyScan *scan, int attnum)
 	return TextDatumGetCString(custody_catalog_get(scan, attnum));
 }
 
+static void
+load_incarnation(CustodyScan *scan, CustodyIncarnation *incarnation)
+{
+	incarnation->number =
+		DatumGetUInt32(custody_catalog_get(scan, Anum_incarnation_incarnation));
+	incarnation->ledger_id =
+		*DatumGetUUIDP(custody_catalog_get(scan, Anum_incarnation_ledger_id));
+	strlcpy(incarnation->origin, get_text(scan, Anum_incarnation_origin),
+			sizeof(incarnation->origin));
+	incarnation->cluster.system_identifier =
+		DatumGetInt64(custody_catalog_get(scan, Anum_incarnation_system_identifier));
+	incarnation->cluster.database =
+		DatumGetObjectId(custody_catalog_get(scan, Anum_incarnation_database_oid));
+	incarnation->cluster.timeline =
+		DatumGetUInt32(custody_catalog_get(scan, Anum_incarnation_timeline));
+}
+
 void
 custody_ledger_incarnation(CustodyIncarnation *incarnation)
 {
@@ -44,21 +61,27 @@ custody_ledger_incarnation(CustodyIncarnation *incarnation)
 							   CUSTODY_INCARNATION_PKEY, GetActiveSnapshot(),
 							   BackwardScanDirection, 0, NULL);
 	if (custody_catalog_scan_next(&scan))
-	{
-		incarnation->number =
-			DatumGetUInt32(custody_catalog_get(&scan, Anum_incarnation_incarnation));
-		incarnation->ledger_id =
-			*DatumGetUUIDP(custody_catalog_get(&scan, Anum_incarnation_ledger_id));
-		strlcpy(incarnation->origin, get_text(&scan, Anum_incarnation_origin),
-				sizeof(incarnation->origin));
-		incarnation->cluster.system_identifier =
-			DatumGetInt64(custody_catalog_get(&scan, Anum_incarnation_system_identifier));
-		incarnation->cluster.database =
-			DatumGetObjectId(custody_catalog_get(&scan, Anum_incarnation_database_oid));
-		incarnation->cluster.timeline =
-			DatumGetUInt32(custody_catalog_get(&scan, Anum_incarnation_timeline));
-	}
+		load_incarnation(&scan, incarnation);
 	custody_catalog_scan_end(&scan);
+}
+
+bool
+custody_ledger_incarnation_of(uint32 number, CustodyIncarnation *incarnation)
+{
+	CustodyScan scan;
+	ScanKeyData key;
+	bool		found;
+
+	custody_catalog_key_int4(&key, Anum_incarnation_incarnation,
+							 BTEqualStrategyNumber, (int32) number);
+	custody_catalog_scan_begin(&scan, CUSTODY_LOG_INCARNATION,
+							   CUSTODY_INCARNATION_PKEY, GetActiveSnapshot(),
+							   ForwardScanDirection, 1, &key);
+	found = custody_catalog_scan_next(&scan);
+	if (found)
+		load_incarnation(&scan, incarnation);
+	custody_catalog_scan_end(&scan);
+	return found;
 }
 
 /* Text of the checkpoint of a size, NULL if there is none. */

@@ -38,6 +38,8 @@ typedef struct CustodyBlock
 
 /* The latest incarnation. */
 extern void custody_ledger_incarnation(CustodyIncarnation *incarnation);
+/* One of a number; false if there is none. */
+extern bool custody_ledger_incarnation_of(uint32 number, CustodyIncarnation *incarnation);
 /* The last two blocks; raises if they cannot be decoded. */
 extern void custody_ledger_blocks(CustodyBlock *last, CustodyBlock *before);
 /* The latest key epoch and its verifier key, palloc'd; 0 and NULL if none. */

@@ -23,7 +23,7 @@
  * ALTER and DROP EXTENSION, which wait for the pass to end.
  *
  * Transaction state: called outside any; READ COMMITTED is set by
- * custody_worker_setup(), so the snapshot of the block step is taken after
+ * custody_worker_connect(), so the snapshot of the block step is taken after
  * the lock.  Memory: a context for the pass, deleted at its end.
  */
 #include "postgres.h"

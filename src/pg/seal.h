@@ -27,7 +27,7 @@ typedef struct CustodySealResult
 
 /*
  * Seal everything that has committed.  Must be called outside a transaction in
- * a process set up by custody_worker_setup(); runs its own transactions.
+ * a process set up by custody_worker_connect(); runs its own transactions.
  * Raises on failure, with nothing lost: the next pass continues.
  */
 extern void custody_seal_pass(const CustodySealRequest *request,
@@ -36,6 +36,8 @@ extern void custody_seal_pass(const CustodySealRequest *request,
 /* What a session lock on the extension guards. */
 #define CUSTODY_LOCK_SEAL 0
 #define CUSTODY_LOCK_ANCHOR 1
+#define CUSTODY_LOCK_WITNESS 2
+#define CUSTODY_LOCK_ONESHOT 3
 
 /*
  * Take a lock for this session in a transaction of its own.  False if the

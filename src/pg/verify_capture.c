@@ -258,7 +258,8 @@ check_event_trigger(CustodyVerify *v, const ExpectedEventTrigger *expected)
 static const char *const own_tables[] = {
 	"log_transaction", "log_chunk", "log_subtree", "log_leaf", "log_block",
 	"log_tile", "log_checkpoint", "log_anchor", "log_relation", "log_release",
-	"log_schema", "log_key", "log_incarnation"
+	"log_schema", "log_key", "log_incarnation", "log_trusted_log", "log_cosigned",
+	"log_witness_key"
 };
 
 static const char *const own_indexes[] = {
@@ -267,7 +268,8 @@ static const char *const own_indexes[] = {
 	"log_block_pkey", "log_block_tree_size_key", "log_tile_pkey",
 	"log_checkpoint_pkey", "log_anchor_pkey", "log_relation_pkey",
 	"log_release_pkey", "log_schema_pkey", "log_schema_relation_id_idx",
-	"log_key_pkey", "log_incarnation_pkey"
+	"log_key_pkey", "log_incarnation_pkey", "log_trusted_log_pkey",
+	"log_cosigned_pkey", "log_witness_key_pkey"
 };
 
 static void

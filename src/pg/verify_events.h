@@ -28,6 +28,7 @@ typedef struct CustodyVerifyEvents
 	HTAB	   *relations;
 	HTAB	   *keys;
 	HTAB	   *incarnations;
+	HTAB	   *witnessing;
 } CustodyVerifyEvents;
 
 /* verify_events.c */
@@ -47,5 +48,13 @@ extern void custody_verify_versions_init(CustodyVerify *v);
 extern void custody_verify_schema_event(CustodyVerify *v, const cc_entry *e);
 /* After all entries: log_schema as a whole; notes what versions say. */
 extern void custody_verify_versions_end(CustodyVerify *v);
+
+/* verify_witness.c */
+
+extern void custody_verify_witness_init(CustodyVerify *v);
+/* An entry about witnessing was read at the current place. */
+extern void custody_verify_witness_event(CustodyVerify *v, const cc_entry *e);
+/* After all entries */
+extern void custody_verify_witness_end(CustodyVerify *v);
 
 #endif							/* CUSTODY_VERIFY_EVENTS_H */

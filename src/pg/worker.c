@@ -1,7 +1,6 @@
 /*
  * worker.c
- *	  The sealer and the anchorer of a database, and the one-shot sealer
- *	  behind custody.seal().
+ *	  The sealer and the anchorer of a database.
  *
  * Main loop of sealer and anchorer: reload settings if asked, make a pass if
  * it is due, wait on the latch until the next one is.  A pass that fails is
@@ -12,34 +11,23 @@
  * SIGTERM ends them at the next interrupt check.  SIGINT is ignored: a
  * cancelled wait for a synchronous standby would let an undurable block be
  * signed.
- *
- * custody.seal() starts a one-shot worker and waits for it; arguments and
- * result, or the error to be raised again, travel in a small DSM segment.  A
- * caller that is cancelled leaves the worker to finish.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
 #include "access/xlog.h"
-#include "fmgr.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/interrupt.h"
-#include "storage/dsm.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
 #include "tcop/tcopprot.h"
-#include "tcop/utility.h"
-#include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #include "pg/anchor.h"
-#include "pg/error.h"
 #include "pg/guc.h"
 #include "pg/seal.h"
 #include "pg/shmem.h"
@@ -48,26 +36,6 @@
 #define FIRST_PAUSE_MS 1000
 #define LONGEST_PAUSE_MS 60000
 #define ANCHORER_START_MS 10000
-#define TEXT_SIZE 1024
-
-PG_FUNCTION_INFO_V1(custody_sql_seal);
-PG_FUNCTION_INFO_V1(custody_sql_new_incarnation);
-
-/* What custody.seal() and its worker tell each other. */
-typedef struct OneShot
-{
-	Oid			database;
-	bool		finished;		/* the worker came to an end, good or bad */
-	int			sqlstate;		/* 0 = good */
-	uint64		tree_size;
-	uint32		incarnation;
-	char		message[TEXT_SIZE];
-	char		detail[TEXT_SIZE];
-	char		hint[TEXT_SIZE];
-	char		warning[TEXT_SIZE];
-	bool		has_reason;
-	char		reason[FLEXIBLE_ARRAY_MEMBER];
-} OneShot;
 
 /* When to do something again that may fail. */
 typedef struct Schedule
@@ -105,12 +73,9 @@ set_option(const char *name, const char *value)
 		SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
 }
 
-/*
- * Connect, whatever the database's defaults are: they are made for
- * applications.
- */
-static void
-connect_database(Oid database, uint32 flags)
+/* The database's defaults are made for applications. */
+void
+custody_worker_connect(Oid database, uint32 flags)
 {
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
@@ -138,9 +103,8 @@ connect_database(Oid database, uint32 flags)
 	set_option("application_name", MyBgworkerEntry->bgw_type);
 }
 
-/* Clean up after an error; its data, in the given context. */
-static ErrorData *
-recover(MemoryContext context, bool report)
+ErrorData *
+custody_worker_recover(MemoryContext context, bool report)
 {
 	ErrorData  *error;
 
@@ -225,7 +189,7 @@ try_seal(MemoryContext context, CustodySealResult *last)
 	}
 	PG_CATCH();
 	{
-		custody_shmem_set_error(CUSTODY_SEALER, recover(context, true)->message);
+		custody_shmem_set_error(CUSTODY_SEALER, custody_worker_recover(context, true)->message);
 	}
 	PG_END_TRY();
 	if (!good)
@@ -304,7 +268,7 @@ custody_sealer_main(Datum main_arg)
 	CustodySealResult last = {0};
 	TimestampTz next_anchorer = 0;
 
-	connect_database(DatumGetObjectId(main_arg), 0);
+	custody_worker_connect(DatumGetObjectId(main_arg), 0);
 	if (!custody_shmem_attach(CUSTODY_SEALER))
 		proc_exit(0);
 	context = AllocSetContextCreate(TopMemoryContext, "custody sealer",
@@ -337,7 +301,7 @@ try_anchor(MemoryContext context)
 	}
 	PG_CATCH();
 	{
-		strlcpy(error, recover(context, true)->message, sizeof(error));
+		strlcpy(error, custody_worker_recover(context, true)->message, sizeof(error));
 	}
 	PG_END_TRY();
 	custody_shmem_set_error(CUSTODY_ANCHORER, good ? "" : error);
@@ -357,7 +321,7 @@ custody_anchorer_main(Datum main_arg)
 	MemoryContext context;
 	Schedule	schedule = {0};
 
-	connect_database(DatumGetObjectId(main_arg), 0);
+	custody_worker_connect(DatumGetObjectId(main_arg), 0);
 	if (!custody_shmem_attach(CUSTODY_ANCHORER))
 		proc_exit(0);
 	context = AllocSetContextCreate(TopMemoryContext, "custody anchorer",
@@ -381,180 +345,4 @@ custody_anchorer_main(Datum main_arg)
 		}
 		wait_until(schedule.due);
 	}
-}
-
-/* custody.seal() */
-
-/* Copy a message, cut between characters. */
-static void
-copy_text(char *out, const char *text)
-{
-	int			len = text == NULL ? 0 : strlen(text);
-
-	if (len >= TEXT_SIZE)
-		len = pg_mbcliplen(text, len, TEXT_SIZE - 1);
-	if (len > 0)
-		memcpy(out, text, len);
-	out[len] = '\0';
-}
-
-static void
-seal_once(OneShot *shot)
-{
-	CustodySealRequest request = {0};
-	CustodySealResult result;
-	char		error[TEXT_SIZE];
-
-	request.begin = true;
-	request.new_incarnation = shot->has_reason ? shot->reason : NULL;
-	custody_seal_pass(&request, &result);
-	if (!result.installed)
-		ereport(ERROR,
-				(errcode(ERRCODE_CUSTODY_NOT_INSTALLED),
-				 errmsg("extension \"pg_custody\" is not installed in this database"),
-				 errdetail("A seal is made by another process, which sees only what has committed."),
-				 errhint("Commit after CREATE EXTENSION, then seal.")));
-	shot->tree_size = result.tree_size;
-	shot->incarnation = result.incarnation;
-	if (custody_shmem_available())
-	{
-		/* Whatever kept the sealer from sealing is gone. */
-		custody_shmem_set_error(CUSTODY_SEALER, "");
-		custody_shmem_wake_sealer();
-		custody_shmem_wake_anchorer();
-	}
-	else if (!custody_anchor_pass(error, sizeof(error)))
-		copy_text(shot->warning, error);
-}
-
-/* Main function of the worker behind custody.seal(). */
-void
-custody_oneshot_main(Datum main_arg)
-{
-	dsm_segment *segment;
-	OneShot    *shot;
-	MemoryContext context;
-
-	pqsignal(SIGTERM, die);
-	BackgroundWorkerUnblockSignals();
-	CurrentResourceOwner = ResourceOwnerCreate(NULL, "custody seal");
-	segment = dsm_attach(DatumGetUInt32(main_arg));
-	if (segment == NULL)
-		return;					/* the caller is gone */
-	dsm_pin_mapping(segment);
-	shot = dsm_segment_address(segment);
-	connect_database(shot->database, BGWORKER_BYPASS_ALLOWCONN);
-	context = AllocSetContextCreate(TopMemoryContext, "custody seal",
-									ALLOCSET_SMALL_SIZES);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		seal_once(shot);
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error = recover(context, false);
-
-		shot->sqlstate = error->sqlerrcode;
-		copy_text(shot->message, error->message);
-		copy_text(shot->detail, error->detail);
-		copy_text(shot->hint, error->hint);
-	}
-	PG_END_TRY();
-	shot->finished = true;
-	dsm_detach(segment);
-}
-
-/* Start the worker and wait for its end. */
-static void
-run_worker(dsm_segment *segment)
-{
-	BackgroundWorker worker;
-	BackgroundWorkerHandle *handle;
-
-	custody_worker_describe(&worker, "custody_oneshot_main",
-							"pg_custody seal", MyDatabaseId);
-	worker.bgw_main_arg = UInt32GetDatum(dsm_segment_handle(segment));
-	if (!RegisterDynamicBackgroundWorker(&worker, &handle))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-				 errmsg("could not start a process to seal the ledger"),
-				 errdetail("There is no free background worker slot."),
-				 errhint("Try again, or raise max_worker_processes.")));
-	if (WaitForBackgroundWorkerShutdown(handle) == BGWH_POSTMASTER_DIED)
-		ereport(FATAL,
-				(errcode(ERRCODE_ADMIN_SHUTDOWN),
-				 errmsg("postmaster exited while the ledger was being sealed")));
-	pfree(handle);
-}
-
-static void
-raise_result(const OneShot *shot)
-{
-	if (!shot->finished)
-		ereport(ERROR,
-				(errcode(ERRCODE_CUSTODY_SEALER_FAILED),
-				 errmsg("sealing process ended without a result"),
-				 errdetail("Nothing is lost: the next seal goes on from there."),
-				 errhint("See the server's log for the reason.")));
-	if (shot->sqlstate != 0)
-		ereport(ERROR,
-				(errcode(shot->sqlstate),
-				 errmsg_internal("%s", shot->message),
-				 shot->detail[0] != '\0' ? errdetail_internal("%s", shot->detail) : 0,
-				 shot->hint[0] != '\0' ? errhint("%s", shot->hint) : 0));
-	if (shot->warning[0] != '\0')
-		ereport(WARNING,
-				(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
-				 errmsg_internal("%s", shot->warning),
-				 errdetail("The log is sealed; the checkpoint has not been anchored."),
-				 errhint("It is tried again at the next seal.  See the server's log for what the command said.")));
-}
-
-/* Seal in another process; its result, palloc'd. */
-static OneShot *
-seal_elsewhere(const char *reason)
-{
-	Size		len = reason == NULL ? 0 : strlen(reason);
-	Size		size = offsetof(OneShot, reason) + len + 1;
-	dsm_segment *segment;
-	OneShot    *shot;
-	OneShot    *copy = palloc(size);
-
-	PreventCommandDuringRecovery(reason == NULL ? "custody.seal()" :
-								 "custody.new_incarnation()");
-	segment = dsm_create(size, 0);
-	shot = dsm_segment_address(segment);
-	memset(shot, 0, size);
-	shot->database = MyDatabaseId;
-	shot->has_reason = reason != NULL;
-	if (reason != NULL)
-		memcpy(shot->reason, reason, len);
-	run_worker(segment);
-	memcpy(copy, shot, size);
-	dsm_detach(segment);
-	raise_result(copy);
-	return copy;
-}
-
-/* custody.seal() returns bigint */
-Datum
-custody_sql_seal(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_INT64((int64) seal_elsewhere(NULL)->tree_size);
-}
-
-/* custody.new_incarnation(reason text) returns integer */
-Datum
-custody_sql_new_incarnation(PG_FUNCTION_ARGS)
-{
-	char	   *reason = text_to_cstring(PG_GETARG_TEXT_PP(0));
-
-	if (reason[0] == '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a new incarnation needs a reason"),
-				 errdetail("The reason becomes an entry of the ledger, for those who verify it."),
-				 errhint("Say what happened, for instance which backup was restored and why.")));
-	PG_RETURN_INT32((int32) seal_elsewhere(reason)->incarnation);
 }

@@ -1,7 +1,7 @@
 /*
  * worker.h
- *	  Background processes: the sealer and the anchorer of a database, and the
- *	  one-shot sealer behind custody.seal().
+ *	  Background processes: the sealer and the anchorer of a database, and
+ *	  what all processes of ours share.
  */
 #ifndef CUSTODY_WORKER_H
 #define CUSTODY_WORKER_H
@@ -15,6 +15,14 @@ extern void custody_worker_init(void);	/* _PG_init, while preloading */
 /* Fill in a worker of ours; main is the name of its main function. */
 extern void custody_worker_describe(BackgroundWorker *worker, const char *main,
 									const char *title, Oid database);
+
+/*
+ * Connect to a database with settings of our own; READ COMMITTED, for
+ * instance.  Interrupts are those of the main loops.
+ */
+extern void custody_worker_connect(Oid database, uint32 flags);
+/* Clean up after an error; its data, in the given context. */
+extern ErrorData *custody_worker_recover(MemoryContext context, bool report);
 
 /* Main functions, called by name */
 pg_noreturn extern PGDLLEXPORT void custody_launcher_main(Datum main_arg);
