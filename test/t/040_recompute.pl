@@ -46,7 +46,24 @@ $node->safe_psql('postgres', q{
 # Many small transactions, so that a tile fills.
 $node->safe_psql('postgres', join('', map { "UPDATE patient SET bmi = $_ WHERE id = 20;\n" } 1 .. 300));
 $node->safe_psql('postgres', 'SELECT custody.seal()');
+
+# What a witness records; it may be its own, as far as that goes.
+my $line = $node->safe_psql('postgres', q{
+	SELECT custody.trust_log(custody.verifier_key());
+	SELECT custody.cosign_checkpoint(custody.prove_consistency(0))});
+my $cosigned = $node->safe_psql('postgres', 'SELECT custody.checkpoint()') . $line =~ s/\A\n//r;
+$node->safe_psql('postgres', q{
+	SELECT custody.distrust_log(custody.verifier_key(), 'nobody witnesses himself');
+	SELECT custody.seal()});
 is($node->safe_psql('postgres', 'SELECT * FROM custody.verify()'), '', 'the ledger verifies');
+my $note = $node->basedir . '/cosigned';
+my $witness = $node->safe_psql('postgres', 'SELECT custody.witness_key()');
+spew($note, $cosigned);
+command_ok([ 'sh', '-c', 'python3 test/recompute/cosign.py check "$0" < "$1"', $witness, $note ],
+	'a cosignature, checked from the format alone');
+spew($note, $cosigned =~ s/\n(\d+)\n/"\n" . ($1 + 1) . "\n"/er);
+command_exit_is([ 'sh', '-c', 'python3 test/recompute/cosign.py check "$0" < "$1"', $witness, $note ],
+	1, 'and refused under another checkpoint');
 
 my $key = $node->safe_psql('postgres', 'SELECT custody.verifier_key()');
 my $ledger = $node->safe_psql('postgres', 'SELECT line FROM custody.export()') . "\n";
