@@ -66,6 +66,7 @@ def measure_verify(variant, table):
 
 def measure_since(variant, table):
     """What is new is one hundredth of the ledger."""
+    say("verify(since)")
     size = int(variant.psql("SELECT tree_size FROM custody.status"))
     fill(variant, ENTRIES + 1, ENTRIES + ENTRIES // 100)
     variant.settle()

@@ -4,7 +4,7 @@ import time
 
 from cluster import say
 from options import LOAD_ROUNDS, LOAD_ROWS, SEALER_ROUNDS, SEALER_TRANSACTIONS
-from workload import load_files, observation_rows, observation_table
+from workload import SMALL_TABLE, load_files, observation_rows, observation_table
 
 LAG_LIMIT = 600  # seconds
 
@@ -95,9 +95,7 @@ def measure_sealer(variants, table):
         if not variant.seals:
             continue
         variant.new_database("sealing")
-        variant.psql("""
-            CREATE TABLE small (id int PRIMARY KEY, note text, at timestamptz);
-            INSERT INTO small VALUES (1, 'note', now());
+        variant.psql(SMALL_TABLE + """
             CREATE PROCEDURE small_transactions(n int) LANGUAGE plpgsql AS $$
             BEGIN
                 FOR i IN 1 .. n LOOP

@@ -37,6 +37,12 @@ TPCB_PREPARE = [
 ]
 
 
+SMALL_TABLE = """
+CREATE TABLE small (id int PRIMARY KEY, note text, at timestamptz);
+INSERT INTO small VALUES (1, 'note', now());
+"""
+
+
 def tpcb_transactions(count, seed):
     numbers = random.Random(seed)
     for _ in range(count):
