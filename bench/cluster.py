@@ -130,7 +130,7 @@ class Cluster:
         yield spent
         self.wait_for_exits(living)
         reaped_after, living_after = self.cpu()
-        spent.backend = max(reaped_after - reaped, TICK)
+        spent.backend = reaped_after - reaped
         spent.background = sum(cpu - living.get(pid, 0) for pid, cpu in living_after.items())
 
     def wait_for_exits(self, expected):
@@ -163,6 +163,9 @@ class Cluster:
 class CpuTime:
     backend = 0.0
     background = 0.0
+
+    def all(self):
+        return self.backend + self.background
 
 
 class Peak:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from cluster import ROOT_RUNS_AS, command
 from variants import DATABASE
-from workload import SMALL_TABLE, TPCB_PREPARE, TPCB_TABLES, load_files, observation_rows, observation_table, tpcb_transactions
+from workload import (SMALL_TABLE, TPCB_PREPARE, TPCB_TABLES, load_files, observation_rows, observation_table,
+                      tpcb_transactions)
 
 LINE = re.compile(r"^\s*([\d,]+) \([^)]*\)\s+(?:[^: ]*[^:]*:)?(\S.*?)(?: \[(\S+)\])?$")
 LENGTHS = {"tpcb": (100, 400), "insert": (1000, 4000), "copy": (1000, 4000), "update": (1000, 4000),

@@ -10,10 +10,10 @@ PAIRS = [("jsonb", "plain"), ("custody", "plain"), ("custody", "jsonb")]
 class Table:
     def __init__(self):
         self.figures = {}
-        self.curves = {}  # name -> [(x, y), ...], of custody
+        self.curves = {}  # name -> [(entries, seconds, CPU seconds), ...], of custody
 
-    def curve(self, name, x, y):
-        self.curves.setdefault(name, []).append((x, y))
+    def curve(self, name, entries, seconds, cpu):
+        self.curves.setdefault(name, []).append((entries, seconds, cpu))
 
     def add(self, figure, variant, value, compare="ratio"):
         """compare: how a sample is set against another variant's of the same round: ratio, added, or None.
