@@ -23,8 +23,13 @@ $(UNIT_DIR)/vectors.h: test/unit/vectors.pl $(wildcard test/vectors/*.json)
 $(UNIT_DIR)/test_%: test/unit/test_%.c $(UNIT_CORE) $(UNIT_HEADERS) $(UNIT_DIR)/vectors.h
 	$(UNIT_CC) $(UNIT_CFLAGS) -o $@ $< $(UNIT_CORE) -lcrypto
 
-unit: $(UNIT_TESTS)
-	prove --exec '' $(UNIT_TESTS)
+# The core as it is linked, for a recomputation in another language.
+build/trees: test/recompute/trees.c $(CORE_OBJS)
+	@mkdir -p $(@D)
+	$(CC) -std=c99 -O2 -Wall -Wextra -Wconversion -Werror -Isrc -o $@ $< $(CORE_OBJS) -lcrypto
+
+unit: $(UNIT_TESTS) build/trees
+	prove --exec '' $(UNIT_TESTS) test/recompute/trees.py
 
 # Core symbols carry the prefix, and neither the core nor the verifier needs
 # anything but libc and libcrypto.
