@@ -271,7 +271,7 @@ spoil_lines(spoil *s)
 }
 
 /* All of the above. */
-static void
+static inline void
 spoil_text(const char *what, const char *text, size_t len, spoil_judge judge)
 {
 	spoil		s;
