@@ -73,6 +73,8 @@ ALTER TABLE patient RENAME TO sick;
 UPDATE sick SET wing = 'e' WHERE id = 2;
 SELECT custody.seal() > 0 AS sealed;
 SELECT * FROM show(custody.prove_history('sick', '{"id": 2}'));
+-- Which stands there once.
+SELECT length(custody.prove_history('sick', '{"id": 2}')) BETWEEN 4000 + 7 * 500 AND 4000 + 7 * 1500 AS once;
 
 -- Recorded anew: a rewrite, a renamed column, a protection after another.
 ALTER TABLE sick ALTER COLUMN bed TYPE bigint;

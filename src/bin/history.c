@@ -180,21 +180,19 @@ print_life_verdict(const Checker *p)
 static void
 print_life(const Checker *p)
 {
-	cc_history_version *v = &room.versions[0];
+	const cc_history_version *v;
+	size_t		next = 0;
 	bool		first = true;
-	size_t		i;
 
-	for (i = 0; i < p->h.nitems; i++)
+	while ((v = cc_history_next(&p->h, &next, &room)) != NULL)
 	{
-		if (p->h.items[i].link == CC_LINK_NONE || cc_history_open(&p->h, i, v) != CC_OK)
-			continue;
 		if (p->json && !first)
 			fputs(", ", stdout);
 		first = false;
 		if (p->json)
-			print_version_json(p, i, v);
+			print_version_json(p, next - 1, v);
 		else
-			print_version(p, i, v);
+			print_version(p, next - 1, v);
 	}
 }
 

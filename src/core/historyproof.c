@@ -440,6 +440,67 @@ cc_history_check(cc_history *h, cc_history_room *room, const cc_vkey *keys,
 	return check_notes(h, keys, nkeys, step);
 }
 
+/* Reading what was checked */
+
+static void
+resolve_value(cc_value *v, const cc_history_version *before)
+{
+	uint16_t	i;
+
+	for (i = 0; i < before->schema.ncolumns; i++)
+	{
+		const cc_proof_column *column = &before->columns[i];
+
+		if (column->open && column->value.form == CC_VALUE_LONG &&
+			cc_value_equal(&column->value, v))
+		{
+			*v = column->value;
+			return;
+		}
+	}
+}
+
+/* What stays as it is stands in full in the first version alone. */
+static void
+resolve(cc_history_version *v, const cc_history_version *before)
+{
+	uint16_t	i;
+
+	if (!cc_kind_has_row(v->entry.kind) || !cc_kind_has_row(before->entry.kind))
+		return;
+	for (i = 0; i < v->schema.ncolumns; i++)
+	{
+		cc_proof_column *column = &v->columns[i];
+
+		if (column->open && column->value.form == CC_VALUE_REFERENCE)
+			resolve_value(&column->value, before);
+	}
+}
+
+/* An event leaves the version before it where it is. */
+const cc_history_version *
+cc_history_next(const cc_history *h, size_t *at, cc_history_room *room)
+{
+	if (*at == 0)
+		room->last = NULL;
+	while (*at < h->nitems)
+	{
+		const cc_history_item *item = &h->items[*at];
+		cc_history_version *v = &room->versions[room->last == &room->versions[0]];
+
+		if (cc_history_open(h, (*at)++, v) != CC_OK || item->link == CC_LINK_NONE)
+			continue;
+		if (item->is_version)
+		{
+			if (room->last != NULL)
+				resolve(v, room->last);
+			room->last = v;
+		}
+		return v;
+	}
+	return NULL;
+}
+
 /* The last entry, and a link that no hash makes, leave something open. */
 const char *
 cc_history_gap(const cc_history *h, size_t at)

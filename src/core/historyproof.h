@@ -82,10 +82,11 @@ typedef struct cc_history_version
 	cc_proof_column columns[CC_MAX_COLUMNS];
 } cc_history_version;
 
-/* What checking needs; about a megabyte and a half. */
+/* What checking and reading need; about a megabyte and a half. */
 typedef struct cc_history_room
 {
 	cc_history_version versions[2];
+	cc_history_version *last;	/* of the two, by cc_history_next */
 	cc_schema	schemas[2];
 	uint16_t	positions[2][CC_MAX_COLUMNS];
 	cc_column	definitions[2][CC_MAX_COLUMNS];
@@ -100,6 +101,13 @@ extern cc_status cc_history_parse(cc_history *h, char *text, size_t len) CC_CHEC
 /* Decode an entry and hold its values against its commitments. */
 extern cc_status cc_history_open(const cc_history *h, size_t at,
 								 cc_history_version *v) CC_CHECK_RESULT;
+/*
+ * Read a proof that was checked: the next entry of the row's life, NULL at the
+ * end.  *at begins as 0 and becomes the number after the entry's.  A long value
+ * that is given by reference is taken from the version before.
+ */
+extern const cc_history_version *cc_history_next(const cc_history *h, size_t *at,
+												 cc_history_room *room);
 /*
  * All rules.  *step and *at say where it failed; the signatures come last, so
  * that CC_STEP_SIGNATURE says that everything else holds.

@@ -39,6 +39,7 @@ typedef struct Maker
 	const CustodySigned *signed_log;
 	Snapshot	snapshot;
 	cc_record	record;			/* of the last item */
+	const CustodyLifeEntry *before; /* last version */
 } Maker;
 
 static cc_slice
@@ -92,6 +93,34 @@ number_schema(Maker *m, CustodyLayout *layout)
 	return (uint32) i;
 }
 
+/* A long value that the version before has, too, is given by reference. */
+static void
+refer_back(cc_value *value, const CustodyLifeEntry *before)
+{
+	int			n = before->layout->decoded->schema.ncolumns;
+
+	for (int i = 0; value->form == CC_VALUE_LONG && i < n; i++)
+		if (cc_value_equal(value, &before->values[i]))
+			value->form = CC_VALUE_REFERENCE;
+}
+
+/* The entry's values as the proof has them. */
+static cc_value *
+proof_values(const Maker *m, const CustodyLifeEntry *e)
+{
+	int			n = e->layout->decoded->schema.ncolumns;
+	cc_value   *values;
+
+	if (m->before == NULL || !cc_kind_has_row(e->head.kind) ||
+		!cc_kind_has_row(m->before->head.kind))
+		return e->values;
+	values = palloc((n + 1) * sizeof(cc_value));
+	memcpy(values, e->values, n * sizeof(cc_value));
+	for (int i = 0; i < n; i++)
+		refer_back(&values[i], m->before);
+	return values;
+}
+
 static void
 set_values(Maker *m, cc_history_item *item, const CustodyLifeEntry *e)
 {
@@ -104,8 +133,9 @@ set_values(Maker *m, cc_history_item *item, const CustodyLifeEntry *e)
 	past.old_key = e->old_key;
 	item->is_version = true;
 	item->schema = number_schema(m, e->layout);
-	item->private_part = custody_prove_redacted(&e->head, s, e->secret, e->values,
+	item->private_part = custody_prove_redacted(&e->head, s, e->secret, proof_values(m, e),
 												open, &past);
+	m->before = e;
 	pfree(open);
 }
 
@@ -223,11 +253,7 @@ static void
 refuse_none(const char *table, bool unsealed, bool latest)
 {
 	if (unsealed && latest)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("row of table \"%s\" is not sealed yet", table),
-				 errdetail("A proof leads to a signed checkpoint, and none covers the row."),
-				 errhint("Run \"SELECT custody.seal()\" first.")));
+		custody_prove_refuse_unsealed(table);
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("nothing is recorded about that row of table \"%s\" between these checkpoints", table),

@@ -136,6 +136,16 @@ follow_row(Life *life, CustodyRowHistory *h)
 	}
 }
 
+void
+custody_prove_refuse_unsealed(const char *table)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("row of table \"%s\" is not sealed yet", table),
+			 errdetail("A proof leads to a signed checkpoint, and none covers the row."),
+			 errhint("Run \"SELECT custody.seal()\" first.")));
+}
+
 static void
 refuse_gone(const Life *life, const char *table)
 {
@@ -161,11 +171,7 @@ refuse_unknown(const Life *life, const char *table, bool erased)
 				 errdetail("Every sealed entry of the row is of a later time."),
 				 errhint("Name a later time with \"at\"; custody.history() lists the versions.")));
 	if (life->unsealed)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("row of table \"%s\" is not sealed yet", table),
-				 errdetail("A proof leads to a signed checkpoint, and none covers the row."),
-				 errhint("Run \"SELECT custody.seal()\" first.")));
+		custody_prove_refuse_unsealed(table);
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("nothing is recorded about that row of table \"%s\"", table),

@@ -41,25 +41,48 @@ typedef struct RowLife
 	CustodyLayouts *layouts;
 	CustodyLayout *newest;
 	List	   *keys;			/* of KeyEntries */
+	List	   *longs;			/* of cc_value: long ones copied so far */
 	List	   *erased;			/* entries, in the order of the log */
 } RowLife;
 
 /* Copies */
 
 static cc_value *
-copy_values(CustodyPast *past, cc_value *values, int n)
+find_long(const RowLife *life, const cc_value *value)
+{
+	ListCell   *lc;
+
+	foreach(lc, life->longs)
+		if (cc_value_equal(lfirst(lc), value))
+			return lfirst(lc);
+	return NULL;
+}
+
+/* Copy one value.  A long one is copied once, however many versions have it. */
+static void
+copy_value(RowLife *life, CustodyPast *past, cc_value *copy, cc_value *value)
+{
+	bool		is_long = value->form == CC_VALUE_LONG || value->form == CC_VALUE_REFERENCE;
+	cc_value   *known = is_long ? find_long(life, value) : NULL;
+
+	if (known == NULL)
+		custody_past_resolve(past, value, 1);
+	*copy = known != NULL ? *known : *value;
+	if (known != NULL || value->data == NULL)
+		return;
+	copy->data = MemoryContextAllocHuge(CurrentMemoryContext, value->len + 1);
+	memcpy((uint8 *) copy->data, value->data, value->len);
+	if (is_long)
+		life->longs = lappend(life->longs, copy);
+}
+
+static cc_value *
+copy_values(RowLife *life, CustodyPast *past, cc_value *values, int n)
 {
 	cc_value   *copy = palloc0((n + 1) * sizeof(cc_value));
 
 	for (int i = 0; i < n; i++)
-	{
-		custody_past_resolve(past, &values[i], 1);
-		copy[i] = values[i];
-		if (values[i].form == CC_VALUE_NULL || values[i].form == CC_VALUE_REFERENCE)
-			continue;
-		copy[i].data = MemoryContextAllocHuge(CurrentMemoryContext, values[i].len + 1);
-		memcpy((uint8 *) copy[i].data, values[i].data, values[i].len);
-	}
+		copy_value(life, past, &copy[i], &values[i]);
 	return copy;
 }
 
@@ -73,7 +96,7 @@ is_key(const CustodyPastEntry *entry, void (*digest) (const CustodyPastEntry *, 
 }
 
 static CustodyLifeEntry *
-copy_entry(CustodyPast *past, CustodyPastEntry *entry)
+copy_entry(RowLife *life, CustodyPast *past, CustodyPastEntry *entry)
 {
 	CustodyLifeEntry *e = palloc0(sizeof(CustodyLifeEntry));
 	uint8	   *body = palloc(entry->head.body.len + 1);
@@ -91,8 +114,8 @@ copy_entry(CustodyPast *past, CustodyPastEntry *entry)
 		return e;
 	memcpy(e->secret, entry->values.secret, CC_SECRET_SIZE);
 	memcpy(e->row_digest, entry->values.row_digest, CC_DIGEST_SIZE);
-	e->values = copy_values(past, entry->values.values, entry->values.nvalues);
-	e->old_key = copy_values(past, entry->values.old_key, entry->values.nold_key);
+	e->values = copy_values(life, past, entry->values.values, entry->values.nvalues);
+	e->old_key = copy_values(life, past, entry->values.old_key, entry->values.nold_key);
 	e->of_key = is_key(entry, custody_past_key);
 	e->of_old_key = entry->head.flags & CC_ENTRY_KEY_CHANGED ?
 		is_key(entry, custody_past_old_key) : e->of_key;
@@ -261,7 +284,7 @@ read_entries(RowLife *life, KeyEntries *k, CustodyRowHistory *h)
 		}
 		if (entry->record == NULL || entry->layout == NULL)
 			continue;
-		e = copy_entry(h->past, entry);
+		e = copy_entry(life, h->past, entry);
 		if (cc_kind_is_row(e->head.kind) && !e->open)
 			life->erased = lappend(life->erased, e);
 		else
@@ -391,7 +414,7 @@ schemas_between(RowLife *life, const CustodyLifeEntry *a, const CustodyLifeEntry
 		if (entry->head.kind == CC_KIND_SCHEMA && entry->layout != NULL &&
 			entry->layout->leaf == a->layout->leaf &&
 			entry->layout->version != b->layout->version && is_later(&here, a))
-			result = lappend(result, copy_entry(past, entry));
+			result = lappend(result, copy_entry(life, past, entry));
 	}
 	custody_past_end(past);
 	return result;

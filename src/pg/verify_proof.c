@@ -13,6 +13,7 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -266,34 +267,41 @@ verify_row(Shown *result, char *text, size_t len, const cc_vkey *keys, size_t nk
 /* Histories */
 
 static void
-show_life(Shown *result, const cc_history *h, cc_history_version *room)
+show_entry(Shown *result, const cc_history *h, size_t at, const cc_history_version *shown)
+{
+	const cc_history_item *item = &h->items[at];
+	const char *gap = cc_history_gap(h, at);
+	Version		v = {&shown->entry, &shown->record};
+
+	if (item->is_version)
+	{
+		v.schema = &shown->schema;
+		v.key = shown->key;
+		v.columns = shown->columns;
+	}
+	v.tree_size = h->checkpoint.size;
+	set_version(result, &v);
+	set(result, RESULT_LINK, CStringGetTextDatum(cc_history_link_text(item->link)));
+	if (h->has_old)
+		set(result, RESULT_OLD_SIZE, Int64GetDatum((int64) h->old.size));
+	if (gap != NULL)
+		set(result, RESULT_NOT_SHOWN, CStringGetTextDatum(gap));
+	put(result);
+}
+
+static void
+show_life(Shown *result, const cc_history *h, cc_history_room *room)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "custody proof row",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
+	const cc_history_version *v;
+	size_t		next = 0;
 
-	for (size_t i = 0; i < h->nitems; i++)
+	while ((v = cc_history_next(h, &next, room)) != NULL)
 	{
-		const cc_history_item *item = &h->items[i];
-		Version		v = {&room->entry, &room->record};
-		const char *gap = cc_history_gap(h, i);
-
-		if (item->link == CC_LINK_NONE || cc_history_open(h, i, room) != CC_OK)
-			continue;
-		if (item->is_version)
-		{
-			v.schema = &room->schema;
-			v.key = room->key;
-			v.columns = room->columns;
-		}
-		v.tree_size = h->checkpoint.size;
-		set_version(result, &v);
-		set(result, RESULT_LINK, CStringGetTextDatum(cc_history_link_text(item->link)));
-		if (h->has_old)
-			set(result, RESULT_OLD_SIZE, Int64GetDatum((int64) h->old.size));
-		if (gap != NULL)
-			set(result, RESULT_NOT_SHOWN, CStringGetTextDatum(gap));
-		put(result);
+		CHECK_FOR_INTERRUPTS();
+		show_entry(result, h, next - 1, v);
 		MemoryContextReset(context);
 	}
 	MemoryContextSwitchTo(old);
@@ -321,7 +329,7 @@ verify_history(Shown *result, char *text, size_t len, const cc_vkey *keys, size_
 	}
 	status = cc_history_check(h, room, keys, nkeys, &step, &at);
 	if (status == CC_OK)
-		show_life(result, h, &room->versions[0]);
+		show_life(result, h, room);
 	else if (at < h->nitems)
 		refuse_proof(result, psprintf("entry " UINT64_FORMAT " of leaf " UINT64_FORMAT ": %s: %s",
 									  h->items[at].entry_no, h->items[at].leaf_index,

@@ -60,6 +60,9 @@ check(cc_history *h, const cc_vkey *k)
 		abort();
 	for (at = 0; at < h->nitems; at++)
 		read_values(h, at);
+	at = 0;
+	while (status == CC_OK && cc_history_next(h, &at, &room) != NULL)
+		;
 }
 
 int

@@ -1233,6 +1233,7 @@ class HistoryProof:
         raise Wrong('a version overwrote another than the one before it')
 
     def show(self):
+        known = {}
         for e in self.entries:
             if e.link == '':
                 continue
@@ -1242,6 +1243,10 @@ class HistoryProof:
             if not e.is_version:
                 continue
             p = e.private
+            for value in p.opened.values():
+                if value.data is None:
+                    value.data = known.get(value.image)
+                known[value.image] = value.data
             for position, value in zip(e.schema.keys, p.key_values):
                 print('  key ' + RowProof.named(e, position, value))
             for position, value in sorted(p.opened.items()):

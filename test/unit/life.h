@@ -16,6 +16,7 @@
 #define LIFE_LEAVES 64
 #define LIFE_COLUMNS 3
 #define LIFE_SCHEMAS 4
+#define LIFE_PRIVATE_MAX 2048
 
 /* Versions of the table's definition. */
 enum
@@ -49,6 +50,7 @@ typedef struct life_entry
 	bool		hide_overwritten;
 	int			hide_column;	/* -1: none */
 	bool		erased;			/* all of it */
+	bool		refer;			/* long values by reference */
 } life_entry;
 
 typedef struct life_record
@@ -79,7 +81,7 @@ typedef struct life_proof
 	cc_slice	schemas[LIFE_ENTRIES];
 	cc_history_item items[LIFE_ENTRIES];
 	uint8_t		definitions[LIFE_SCHEMAS][256];
-	uint8_t		private_parts[LIFE_ENTRIES][1024];
+	uint8_t		private_parts[LIFE_ENTRIES][LIFE_PRIVATE_MAX];
 	prove_hash	paths[LIFE_ENTRIES][CC_FRONTIER_MAX];
 	prove_hash	leaf_paths[LIFE_ENTRIES][CC_FRONTIER_MAX];
 	prove_hash	growth[CC_FRONTIER_MAX];
@@ -346,7 +348,7 @@ life_sign(char *note, const life *l, uint64_t size)
 }
 
 static cc_slice
-life_redact(uint8_t buffer[1024], const life_entry *e)
+life_redact(uint8_t buffer[LIFE_PRIVATE_MAX], const life_entry *e)
 {
 	cc_value	row[LIFE_COLUMNS];
 	cc_value	old_row[LIFE_COLUMNS];
@@ -368,7 +370,9 @@ life_redact(uint8_t buffer[1024], const life_entry *e)
 	past.old_key = e->hide_old_key ? NULL : old_row;
 	if (e->hide_column >= 0)
 		open[e->hide_column] = false;
-	cc_writer_init(&w, buffer, 1024);
+	if (e->refer)
+		row[1].form = CC_VALUE_REFERENCE;
+	cc_writer_init(&w, buffer, LIFE_PRIVATE_MAX);
 	cc_write_redacted(&w, &e->head, &s, ledger_salter(secret, e->secret), row,
 					  open, &past);
 	must(w.status);

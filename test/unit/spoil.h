@@ -6,6 +6,7 @@
 #ifndef SPOIL_H
 #define SPOIL_H
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -285,6 +286,46 @@ spoil_text(const char *what, const char *text, size_t len, spoil_judge judge)
 	spoil_base64(&s);
 	spoil_lines(&s);
 	free(s.work);
+}
+
+/* Parts of something that a judge writes and judges anew */
+
+/* The part lies in memory of the test's own, whatever its type says. */
+static inline void
+spoil_part(const void *part, size_t len, void (*judge_anew) (void))
+{
+	uint8_t    *bytes = (uint8_t *) (uintptr_t) part;
+	size_t		bit;
+
+	for (bit = 0; bit < len * 8; bit++)
+	{
+		bytes[bit / 8] ^= (uint8_t) (1 << bit % 8);
+		judge_anew();
+		bytes[bit / 8] ^= (uint8_t) (1 << bit % 8);
+	}
+}
+
+static inline void
+spoil_number(uint64_t *number, void (*judge_anew) (void))
+{
+	static const uint64_t others[] = {
+		0, 1, UINT64_C(1) << 62, (UINT64_C(1) << 62) + 1, INT64_MAX,
+		(uint64_t) INT64_MAX + 1, UINT64_MAX
+	};
+	uint64_t	right = *number;
+	size_t		i;
+
+	spoil_part(number, sizeof(*number), judge_anew);
+	*number = right + 1;
+	judge_anew();
+	*number = right - 1;
+	judge_anew();
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+	{
+		*number = others[i];
+		judge_anew();
+	}
+	*number = right;
 }
 
 #endif							/* SPOIL_H */

@@ -143,6 +143,49 @@ test_contents(void)
 	   slice_is(v.schema.table, "patient"), "values, both keys, names");
 }
 
+/* Is this the long name, in full? */
+static bool
+shows_name(const cc_history_version *v, const char *name)
+{
+	return v != NULL && v->columns[1].value.form == CC_VALUE_LONG &&
+		v->columns[1].value.len == strlen(name) &&
+		memcmp(v->columns[1].value.data, name, strlen(name)) == 0;
+}
+
+static void
+test_references(void)
+{
+	static char name[1100];
+	life_row	rows[3] = {{{"42", name, "a"}}, {{"42", name, "b"}}, {{"42", name, "c"}}};
+	size_t		next = 0;
+	size_t		len;
+	life		l;
+
+	memset(name, 'x', sizeof(name) - 1);
+	life_init(&l);
+	(void) life_step(&l, CC_KIND_INSERT, LIFE_BLANK, NULL, &rows[0]);
+	(void) life_step(&l, CC_KIND_UPDATE, LIFE_BLANK, &rows[0], &rows[1]);
+	(void) life_step_event(&l, CC_KIND_SCHEMA, LIFE_BLANK);
+	(void) life_step(&l, CC_KIND_UPDATE, LIFE_BLANK, &rows[1], &rows[2]);
+	prove_all(&l);
+	len = proof.len;
+	l.entries[1].refer = l.entries[3].refer = true;
+	prove_all(&l);
+	ok(proof.len < len - 2000 && holds(&proof) && link_of(3) == CC_LINK_LINKED,
+	   "a long value by reference");
+	ok(shows_name(cc_history_next(&parsed.h, &next, &room), name) &&
+	   shows_name(cc_history_next(&parsed.h, &next, &room), name) && next == 2 &&
+	   shows_name(cc_history_next(&parsed.h, &next, &room), name) && next == 4 &&
+	   cc_history_next(&parsed.h, &next, &room) == NULL,
+	   "is shown as the version before has it");
+	l.entries[0].refer = true;
+	prove_all(&l);
+	next = 0;
+	ok(holds(&proof) &&
+	   cc_history_next(&parsed.h, &next, &room)->columns[1].value.form == CC_VALUE_REFERENCE,
+	   "where none has it, its digest is all there is");
+}
+
 /* Every beginning of the life, under every size that covers it. */
 static void
 test_sizes_held(void)
@@ -650,43 +693,6 @@ judge_parts(void)
 					SPOIL_REFUSED : SPOIL_OTHER);
 }
 
-/* The part lies in memory of the test's own, whatever its type says. */
-static void
-spoil_part(const void *part, size_t len)
-{
-	uint8_t    *bytes = (uint8_t *) (uintptr_t) part;
-	size_t		bit;
-
-	for (bit = 0; bit < len * 8; bit++)
-	{
-		bytes[bit / 8] ^= (uint8_t) (1 << bit % 8);
-		judge_parts();
-		bytes[bit / 8] ^= (uint8_t) (1 << bit % 8);
-	}
-}
-
-static void
-spoil_number(uint64_t *number)
-{
-	static const uint64_t others[] = {
-		0, 1, UINT64_C(1) << 62, (UINT64_C(1) << 62) + 1, INT64_MAX,
-		(uint64_t) INT64_MAX + 1, UINT64_MAX
-	};
-	uint64_t	right = *number;
-	size_t		i;
-
-	*number = right + 1;
-	judge_parts();
-	*number = right - 1;
-	judge_parts();
-	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-	{
-		*number = others[i];
-		judge_parts();
-	}
-	*number = right;
-}
-
 /* Hashes dropped, doubled and swapped; there is room for one more. */
 static void
 spoil_hashes(cc_slice *path)
@@ -699,7 +705,7 @@ spoil_hashes(cc_slice *path)
 
 	if (n == 0)
 		return;
-	spoil_part(path->data, path->len);
+	spoil_part(path->data, path->len, judge_parts);
 	memcpy(right, hashes, sizeof(right));
 	for (i = 0; i < n; i++)
 	{
@@ -731,14 +737,14 @@ spoil_items(void)
 	{
 		cc_history_item *item = &good.h.items[i];
 
-		spoil_part(item->committed.data, item->committed.len);
-		spoil_part(item->private_part.data, item->private_part.len);
+		spoil_part(item->committed.data, item->committed.len, judge_parts);
+		spoil_part(item->private_part.data, item->private_part.len, judge_parts);
 	}
 	spoil_report(&tally, "no flipped bit of an entry or its values", 0);
 	for (i = 0; i < good.h.nitems; i++)
-		spoil_part(good.h.items[i].record_bytes.data, good.h.items[i].record_bytes.len);
+		spoil_part(good.h.items[i].record_bytes.data, good.h.items[i].record_bytes.len, judge_parts);
 	for (i = 0; i < good.h.nschemas; i++)
-		spoil_part(good.h.schemas[i].data, good.h.schemas[i].len);
+		spoil_part(good.h.schemas[i].data, good.h.schemas[i].len, judge_parts);
 	spoil_report(&tally, "no flipped bit of a record or a definition", 0);
 	for (i = 0; i < good.h.nitems; i++)
 	{
@@ -749,8 +755,8 @@ spoil_items(void)
 	spoil_report(&tally, "no hash altered, dropped, doubled or swapped", 0);
 	for (i = 0; i < good.h.nitems; i++)
 	{
-		spoil_number(&good.h.items[i].leaf_index);
-		spoil_number(&good.h.items[i].entry_no);
+		spoil_number(&good.h.items[i].leaf_index, judge_parts);
+		spoil_number(&good.h.items[i].entry_no, judge_parts);
 	}
 	spoil_report(&tally, "no other leaf or entry number", 0);
 }
@@ -824,6 +830,7 @@ main(void)
 	keys[1] = prove_key(LEDGER_ORIGIN, 2);
 	test_links();
 	test_contents();
+	test_references();
 	test_sizes_held();
 	test_old();
 	test_left_out();

@@ -854,66 +854,28 @@ judge_parts(void)
 					SPOIL_REFUSED : SPOIL_OTHER);
 }
 
-/* The part lies in memory of the test's own, whatever its type says. */
-static void
-spoil_part(const void *part, size_t len)
-{
-	uint8_t    *bytes = (uint8_t *) (uintptr_t) part;
-	size_t		bit;
-
-	for (bit = 0; bit < len * 8; bit++)
-	{
-		bytes[bit / 8] ^= (uint8_t) (1 << bit % 8);
-		judge_parts();
-		bytes[bit / 8] ^= (uint8_t) (1 << bit % 8);
-	}
-}
-
 static void
 spoil_parts(void)
 {
 	cc_row_proof *p = &good.p;
 
-	spoil_part(p->committed.data, p->committed.len);
+	spoil_part(p->committed.data, p->committed.len, judge_parts);
 	spoil_report(&tally, "no flipped bit of the entry", 0);
-	spoil_part(p->private_part.data, p->private_part.len);
+	spoil_part(p->private_part.data, p->private_part.len, judge_parts);
 	spoil_report(&tally, "no flipped bit of the private part", 0);
-	spoil_part(p->record_bytes.data, p->record_bytes.len);
+	spoil_part(p->record_bytes.data, p->record_bytes.len, judge_parts);
 	spoil_report(&tally, "no flipped bit of the record", 0);
-	spoil_part(p->schema_bytes.data, p->schema_bytes.len);
+	spoil_part(p->schema_bytes.data, p->schema_bytes.len, judge_parts);
 	spoil_report(&tally, "no flipped bit of the schema", 0);
-	spoil_part(p->path, (size_t) p->npath * CC_DIGEST_SIZE);
-	spoil_part(p->leaf.hashes, (size_t) p->leaf.nhashes * CC_DIGEST_SIZE);
+	spoil_part(p->path, (size_t) p->npath * CC_DIGEST_SIZE, judge_parts);
+	spoil_part(p->leaf.hashes, (size_t) p->leaf.nhashes * CC_DIGEST_SIZE, judge_parts);
 	spoil_report(&tally, "no flipped bit of a hash", 0);
-	spoil_part(p->checkpoint.root, CC_DIGEST_SIZE);
-	spoil_part(p->checkpoint.origin, strlen(p->checkpoint.origin));
-	spoil_part(&p->checkpoint.signatures[0].id, 4);
+	spoil_part(p->checkpoint.root, CC_DIGEST_SIZE, judge_parts);
+	spoil_part(p->checkpoint.origin, strlen(p->checkpoint.origin), judge_parts);
+	spoil_part(&p->checkpoint.signatures[0].id, 4, judge_parts);
 	spoil_part(p->checkpoint.signatures[0].digits.data,
-			   p->checkpoint.signatures[0].digits.len);
+			   p->checkpoint.signatures[0].digits.len, judge_parts);
 	spoil_report(&tally, "no flipped bit of the checkpoint", 0);
-}
-
-static void
-spoil_number(uint64_t *number)
-{
-	static const uint64_t others[] = {
-		0, 1, UINT64_C(1) << 62, (UINT64_C(1) << 62) + 1, INT64_MAX,
-		(uint64_t) INT64_MAX + 1, UINT64_MAX
-	};
-	uint64_t	right = *number;
-	size_t		i;
-
-	spoil_part(number, sizeof(*number));
-	*number = right + 1;
-	judge_parts();
-	*number = right - 1;
-	judge_parts();
-	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-	{
-		*number = others[i];
-		judge_parts();
-	}
-	*number = right;
 }
 
 /* Hashes dropped, doubled and swapped; there is room for one more. */
@@ -958,10 +920,10 @@ spoil_numbers(void)
 {
 	cc_row_proof *p = &good.p;
 
-	spoil_number(&p->entry_no);
-	spoil_number(&p->entry_count);
-	spoil_number(&p->leaf.number);
-	spoil_number(&p->checkpoint.size);
+	spoil_number(&p->entry_no, judge_parts);
+	spoil_number(&p->entry_count, judge_parts);
+	spoil_number(&p->leaf.number, judge_parts);
+	spoil_number(&p->checkpoint.size, judge_parts);
 	spoil_report(&tally, "no other number, count, index or size", 0);
 	spoil_hashes(p->path, &p->npath);
 	spoil_hashes(p->leaf.hashes, &p->leaf.nhashes);
