@@ -109,6 +109,11 @@ like($json->{problem}, qr/trusted key/, 'JSON of an invalid proof says why');
 # Many at once, and how the program is called.
 my $list = spew('list', map { "$file{$_}\n" } sort keys %proof);
 check('a list', 0, qr/^(.*: valid, .*\n){5}\z/, 'proof --keys', $keys, '--list', $list);
+my $many = spew('many', map { "$file{$_}\n" } (sort keys %proof) x 2000);
+my $began = time;
+my (undef, $lines) = run("'$program'", 'proof --keys', $keys, '--list', $many);
+is(scalar(() = $lines =~ /: valid, /g), 10000, 'ten thousand proofs');
+cmp_ok(time - $began, '<', 10, 'within seconds');
 check('many arguments', 0, qr/^(.*: valid, .*\n){3}\z/, 'proof --keys', $keys, ($file{insert}) x 3);
 check('valid and invalid', 1, qr/insert: INVALID.*\n.*delete: valid/,
 	'proof --key', $keys[2], $file{insert}, $file{delete});

@@ -271,6 +271,29 @@ spoil_lines(spoil *s)
 	spoil_report(s, "no lines swapped", 0);
 }
 
+static void
+spoil_characters(spoil *s)
+{
+	spoil_bits(s);
+	spoil_bytes(s);
+	spoil_cuts(s);
+	spoil_trailing(s);
+	spoil_crlf(s);
+	spoil_base64(s);
+}
+
+/* All but changes of lines, for a text of one. */
+static inline void
+spoil_one_line(const char *what, const char *text, size_t len,
+			   spoil_judge judge)
+{
+	spoil		s;
+
+	spoil_init(&s, what, text, len, judge);
+	spoil_characters(&s);
+	free(s.work);
+}
+
 /* All of the above. */
 static inline void
 spoil_text(const char *what, const char *text, size_t len, spoil_judge judge)
@@ -278,12 +301,7 @@ spoil_text(const char *what, const char *text, size_t len, spoil_judge judge)
 	spoil		s;
 
 	spoil_init(&s, what, text, len, judge);
-	spoil_bits(&s);
-	spoil_bytes(&s);
-	spoil_cuts(&s);
-	spoil_trailing(&s);
-	spoil_crlf(&s);
-	spoil_base64(&s);
+	spoil_characters(&s);
 	spoil_lines(&s);
 	free(s.work);
 }

@@ -11,22 +11,6 @@
 #include "tap.h"
 #include "vectors.h"
 
-/* Lines within a line are none: they are not moved about. */
-static void
-spoil_all(const char *what, const char *text, size_t len, spoil_judge judge)
-{
-	spoil		s;
-
-	spoil_init(&s, what, text, len, judge);
-	spoil_bits(&s);
-	spoil_bytes(&s);
-	spoil_cuts(&s);
-	spoil_trailing(&s);
-	spoil_crlf(&s);
-	spoil_base64(&s);
-	free(s.work);
-}
-
 /* Bundle lines; with their LF, as they stand in a bundle. */
 
 static cc_bundle_line known;
@@ -102,7 +86,7 @@ test_line(const char *what, cc_bundle_kind kind, size_t nfirst, size_t nsecond)
 	known.second.len = nsecond;
 	cc_bundle_format(text, &known);
 	i = cc_bundle_line_size(kind, nfirst, nsecond);
-	spoil_all(what, text, i, judge_line);
+	spoil_one_line(what, text, i, judge_line);
 }
 
 static void

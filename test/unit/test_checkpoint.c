@@ -9,6 +9,7 @@
 #include "core/sigmake.h"
 
 #include "octets.h"
+#include "spoil.h"
 #include "tap.h"
 #include "vectors.h"
 
@@ -238,6 +239,31 @@ test_changes(int i)
 		accepted += check_note(i) == CC_OK;
 	}
 	ok(accepted == 0, "no byte more: %s", note_vectors[i].what);
+}
+
+/* The note of which vector, and its key. */
+static int	spoilt;
+
+static spoil_verdict
+judge(const char *text, size_t len)
+{
+	cc_checkpoint c;
+	cc_vkey		k = key_of(spoilt);
+	const char *want = note_vectors[spoilt].text;
+
+	if (parse(&c, text, len) != CC_OK || cc_checkpoint_check(&c, &k) != CC_OK)
+		return SPOIL_REFUSED;
+	return c.text.len == strlen(want) &&
+		memcmp(c.text.data, want, c.text.len) == 0 ? SPOIL_SAME : SPOIL_OTHER;
+}
+
+/* And no other change of its characters and lines. */
+static void
+test_spoilt(int i)
+{
+	spoilt = i;
+	make_note(i);
+	spoil_text(note_vectors[i].what, note, note_len, judge);
 }
 
 static void
@@ -506,6 +532,9 @@ main(void)
 	test_changes(EPOCH_1);
 	test_changes(ECDSA);
 	test_changes(WITNESS);
+	test_spoilt(EPOCH_1);
+	test_spoilt(ECDSA);
+	test_spoilt(WITNESS);
 	test_keys();
 	test_names();
 	test_who_signed();

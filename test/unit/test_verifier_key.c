@@ -6,6 +6,7 @@
 #include "core/sigcheck.h"
 
 #include "octets.h"
+#include "spoil.h"
 #include "tap.h"
 #include "vectors.h"
 
@@ -85,6 +86,45 @@ test_changes(void)
 	}
 }
 
+static cc_vkey spoilt;
+
+/*
+ * A line of a file of keys.  What parses is this key, or is another and
+ * written in the one way.
+ */
+static spoil_verdict
+judge(const char *text, size_t len)
+{
+	char		out[CC_VERIFIER_KEY_MAX + 1];
+	cc_vkey		k;
+
+	if (len == 0 || text[--len] != '\n' || parse(&k, text, len) != CC_OK)
+		return SPOIL_REFUSED;
+	if (memcmp(&k, &spoilt, sizeof(k)) == 0)
+		return SPOIL_SAME;
+	cc_vkey_format(out, &k);
+	return strlen(out) == len && memcmp(out, text, len) == 0 ?
+		SPOIL_REFUSED : SPOIL_OTHER;
+}
+
+static void
+test_spoilt(void)
+{
+	int			i;
+
+	for (i = 0; i < N_NOTE_VECTORS - 1; i++)
+	{
+		char		line[CC_VERIFIER_KEY_MAX + 2];
+		size_t		len = strlen(note_vectors[i].vkey);
+
+		memcpy(line, note_vectors[i].vkey, len);
+		line[len] = '\n';
+		if (parse(&spoilt, line, len) != CC_OK)
+			abort();
+		spoil_one_line(note_vectors[i].what, line, len + 1, judge);
+	}
+}
+
 static void
 test_refusals(void)
 {
@@ -140,6 +180,7 @@ main(void)
 {
 	test_vectors();
 	test_changes();
+	test_spoilt();
 	test_refusals();
 	test_names();
 	return done_testing();
