@@ -6,6 +6,8 @@
 #ifndef CUSTODY_COSIGNED_H
 #define CUSTODY_COSIGNED_H
 
+#include "datatype/timestamp.h"
+
 #include "pg/keys.h"
 
 /* The last checkpoint of a log that was cosigned. */

@@ -401,6 +401,31 @@ custody_keys_create_witness(const char *folder, const char *name)
 	return format_vkey(&vkey);
 }
 
+/* Load a key that must be there; as load_key(). */
+static cc_signer *
+require_key(const char *path)
+{
+	cc_signer  *key;
+
+	if (!load_key(path, &key))
+		key_error(path, "It does not exist.",
+				  "Put the file back, or, if the key is lost, go on under a new one with custody.new_incarnation().");
+	return key;
+}
+
+/* Raise unless the key of a file is the one that the ledger names. */
+static void
+check_same_key(const char *path, const cc_vkey *vkey, const char *whose, const char *expected)
+{
+	char	   *found = format_vkey(vkey);
+
+	if (strcmp(found, expected) != 0)
+		key_error(path, psprintf("Its verifier key is \"%s\", but that of %s is \"%s\".",
+								 found, whose, expected),
+				  "Put back the file that was there, or, if it is lost, go on under a new key with custody.new_incarnation().");
+	pfree(found);
+}
+
 void
 custody_keys_cosign(const char *folder, const char *verifier_key,
 					const void *text, size_t len, uint64 time,
@@ -410,22 +435,15 @@ custody_keys_cosign(const char *folder, const char *verifier_key,
 	char	   *name = pnstrdup(verifier_key, strcspn(verifier_key, "+"));
 	uint8		signature[CC_MADE_SIGNATURE_MAX];
 	size_t		signature_len = 0;
-	cc_signer  *key;
+	cc_signer  *key = require_key(path);
 	cc_vkey		vkey;
-	cc_status	status;
+	cc_status	status = cc_signer_witness_vkey(key, name, &vkey);
 
-	if (!load_key(path, &key))
-		key_error(path, "It does not exist.",
-				  "Put the file back, or, if the key is lost, go on under a new one with custody.new_incarnation().");
-	status = cc_signer_witness_vkey(key, name, &vkey);
 	if (status == CC_OK)
 		status = cc_signer_cosign(key, text, len, time, signature, &signature_len);
 	cc_signer_free(key);
 	custody_check_crypto(status, "cosign the checkpoint");
-	if (strcmp(format_vkey(&vkey), verifier_key) != 0)
-		key_error(path, psprintf("Its verifier key is \"%s\", but the witness's is \"%s\".",
-								 format_vkey(&vkey), verifier_key),
-				  "Put back the witness's own key file, or, if it is lost, go on under a new key with custody.new_incarnation().");
+	check_same_key(path, &vkey, "the witness", verifier_key);
 	(void) cc_note_line(line, vkey.name, vkey.id, signature, signature_len);
 }
 
@@ -435,26 +453,18 @@ sign_text(const CustodySigner *signer, const char *text, size_t len,
 		  char line[CC_NOTE_LINE_MAX + 1])
 {
 	char	   *path = custody_keys_path(signer->folder, signer->epoch);
-	char	   *found;
+	char	   *whose = psprintf("epoch %u", signer->epoch);
 	uint8		signature[CC_MADE_SIGNATURE_MAX];
 	size_t		signature_len = 0;
-	cc_signer  *key;
+	cc_signer  *key = require_key(path);
 	cc_vkey		vkey;
-	cc_status	status;
+	cc_status	status = cc_signer_vkey(key, signer->origin, &vkey);
 
-	if (!load_key(path, &key))
-		key_error(path, "It does not exist.",
-				  "Put the file back, or, if the key is lost, go on under a new one with custody.new_incarnation().");
-	status = cc_signer_vkey(key, signer->origin, &vkey);
 	if (status == CC_OK)
 		status = cc_signer_sign(key, text, len, signature, &signature_len);
 	cc_signer_free(key);
 	custody_check_crypto(status, "sign the checkpoint");
-	found = format_vkey(&vkey);
-	if (strcmp(found, signer->verifier_key) != 0)
-		key_error(path, psprintf("Its verifier key is \"%s\", but that of epoch %u is \"%s\".",
-								 found, signer->epoch, signer->verifier_key),
-				  "Put back the epoch's own key file, or, if it is lost, go on under a new key with custody.new_incarnation().");
+	check_same_key(path, &vkey, whose, signer->verifier_key);
 	(void) cc_note_line(line, signer->origin, vkey.id, signature, signature_len);
 }
 

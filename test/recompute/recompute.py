@@ -496,6 +496,8 @@ class Entry:
                 self.fields.append(r.raw(32))
             else:
                 self.fields.append(r.uint(int(what)))
+        if self.kind == 'trusted log' and self.fields[2] > 1:
+            raise Unreadable('trusted or not')
 
 
 class Private:

@@ -769,6 +769,61 @@ test_findings_full(void)
 	   "findings beyond the room are counted");
 }
 
+/* Does the engine take a control event with this body? */
+static bool
+takes(cc_kind kind, const char *body, size_t len)
+{
+	static cc_audit audit;
+	static cc_findings f;
+	uint8_t		bytes[256];
+	cc_writer	w;
+	cc_entry	e;
+	bool		taken;
+
+	memset(&e, 0, sizeof(e));
+	e.kind = kind;
+	e.body.data = (const uint8_t *) body;
+	e.body.len = len;
+	cc_writer_init(&w, bytes, sizeof(bytes));
+	cc_write_entry(&w, &e);
+	cc_audit_init(&audit);
+	f.n = 0;
+	taken = cc_audit_entry(&audit, &e, bytes, w.len, &f);
+	return taken && f.n == 0;
+}
+
+/* Bodies of one kind of event: every cut and every longer one is a finding. */
+static void
+test_body(cc_kind kind, const char *body, size_t len)
+{
+	char		longer[128] = {0};
+	bool		refused = true;
+	size_t		n;
+
+	memcpy(longer, body, len);
+	for (n = 0; n <= len + 1; n++)
+	{
+		if (n != len && takes(kind, longer, n))
+			refused = false;
+	}
+	ok(takes(kind, body, len), "%s: a body", cc_kind_name(kind));
+	ok(refused, "%s: none shorter or longer", cc_kind_name(kind));
+}
+
+static void
+test_witness_bodies(void)
+{
+	char		cosigned[2 + 8 + CC_DIGEST_SIZE + 8] = "\1a";
+	char		trusted[] = "\1k\0\0\0\2\0\4gone";
+
+	test_body(CC_KIND_COSIGNED, cosigned, sizeof(cosigned));
+	test_body(CC_KIND_TRUSTED_LOG, trusted, sizeof(trusted) - 1);
+	test_body(CC_KIND_WITNESS_KEY, "\0\0\0\1\1k", 6);
+	trusted[6] = 2;
+	ok(!takes(CC_KIND_TRUSTED_LOG, trusted, sizeof(trusted) - 1),
+	   "trusted or not, nothing else");
+}
+
 int
 main(void)
 {
@@ -791,6 +846,7 @@ main(void)
 	test_resume_diverged(&o);
 	test_resume_cold(&o);
 	test_findings_full();
+	test_witness_bodies();
 	ledger_free(&base);
 	return done_testing();
 }
