@@ -558,11 +558,16 @@ foreign_note(char *note, uint64_t size, uint8_t epoch, const char *origin)
 	return s;
 }
 
+/*
+ * Of the sizes nearby those are left out at which all leaves of the proof lie as
+ * they do: their paths are the same.
+ */
 static void
 test_foreign(void)
 {
-	static const uint64_t sizes[] = {
-		0, 1, 2, UINT64_C(1) << 62, (UINT64_C(1) << 62) + 1, INT64_MAX
+	const uint64_t sizes[] = {
+		0, 1, 2, whole.nleaves - 1, whole.nleaves + 2,
+		UINT64_C(1) << 62, (UINT64_C(1) << 62) + 1, INT64_MAX
 	};
 	static char note[CC_NOTE_MAX + 1];
 	uint64_t	old_size = size_after(&whole, WHOLE_INSERT);
