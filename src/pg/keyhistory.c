@@ -18,6 +18,7 @@
 #include "core/encode.h"
 #include "core/keyline.h"
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/error.h"
 #include "pg/ledger.h"
 #include "pg/tiles.h"
