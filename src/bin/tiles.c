@@ -65,6 +65,10 @@ root_at(const TileVerifier *v, const uint8_t *leaves, int r, uint8_t root[CC_DIG
 		cc_merkle_node(root, v->full.nodes[--n], root);
 }
 
+/*
+ * One fault, one finding: of the directory's checkpoints behind a fault the
+ * first and the current one are named.
+ */
 static void
 judge_target(TileVerifier *v, const Target *t, const uint8_t *leaves, int r)
 {
@@ -75,6 +79,12 @@ judge_target(TileVerifier *v, const Target *t, const uint8_t *leaves, int r)
 	root_at(v, leaves, r, root);
 	if (cc_equal(root, t->root, CC_DIGEST_SIZE))
 		return;
+	if (!t->anchor && v->diverged && strcmp(t->file, CHECKPOINT_FILE) != 0)
+	{
+		v->also_differ++;
+		return;
+	}
+	v->diverged |= !t->anchor;
 	(void) cc_tile_path(path, &last);
 	tile_finding(v, t->anchor ? "anchor_mismatch" : "checkpoint_mismatch", t->file,
 				 "at size %" PRIu64 " the tiles, the last of them %s, have another root", t->size, path);
@@ -111,6 +121,8 @@ judge_rest(TileVerifier *v)
 		else
 			skipped++;
 	}
+	if (v->also_differ > 0)
+		tile_notice(v, "%" PRIu64 " checkpoints between differ from the tiles, too", v->also_differ);
 	if (skipped > 0)
 		tile_notice(v, "%" PRIu64 " checkpoints and anchors could not be compared with the tiles", skipped);
 }

@@ -45,6 +45,8 @@ typedef struct TileVerifier
 	/* the tree so far */
 	size_t		next_target;
 	bool		gap;			/* a level-0 tile cannot be used */
+	bool		diverged;		/* a checkpoint of the directory has another root */
+	uint64_t	also_differ;	/* that come after the first and are not named */
 	cc_frontier full;			/* its leaves are the roots of full level-0 tiles */
 	Level		levels[CC_TILE_LEVELS];
 	/* a file */

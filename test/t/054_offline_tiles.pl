@@ -100,6 +100,7 @@ sub swap
 my $mismatch = qr/^finding: tile_mismatch tile\/1\/000: 1 of its hashes differ .* the first at tile\/0\/017$/m;
 my @damages = (
 	[ 'leaf hash flipped', 1, qr/$mismatch.*^finding: checkpoint_mismatch checkpoint: /ms, sub { edit('tile/0/017', flip(5)) } ],
+	[ 'first leaf hash flipped', 1, qr/^finding: checkpoint_mismatch checkpoints\/$first: .*^finding: checkpoint_mismatch checkpoint: /ms, sub { edit('tile/0/000', flip(0)) } ],
 	[ 'leaf hash flipped, in the last tile', 1, qr/^finding: checkpoint_mismatch checkpoint: .* the last of them \Q$right\E, /m, sub { edit($right, flip(0)) } ],
 	[ 'hash of level 1 flipped', 1, $mismatch, sub { edit('tile/1/000', flip(17 * 32)) } ],
 	[ 'hash of level 1 flipped, partial', 1, qr/^finding: tile_mismatch tile\/1\/001\.p\/1: .* tile\/0\/256$/m, sub { edit('tile/1/001.p/1', flip(0)) } ],
