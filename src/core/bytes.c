@@ -87,10 +87,14 @@ cc_read_u64(cc_reader *r)
 uint64_t
 cc_read_varint(cc_reader *r)
 {
-	uint64_t	v = 0;
+	uint64_t	v;
 	int			i;
 
-	for (i = 0; i < CC_VARINT_MAX; i++)
+	v = cc_read_u8(r);
+	if (v < 0x80)
+		return v;
+	v &= 0x7F;
+	for (i = 1; i < CC_VARINT_MAX; i++)
 	{
 		uint8_t		b = cc_read_u8(r);
 
@@ -101,7 +105,7 @@ cc_read_varint(cc_reader *r)
 		v |= (uint64_t) (b & 0x7F) << (7 * i);
 		if (b < 0x80)
 		{
-			if (b == 0 && i > 0)
+			if (b == 0)
 				break;
 			return v;
 		}
@@ -170,64 +174,76 @@ cc_writer_init(cc_writer *w, void *data, size_t cap)
 	w->status = CC_OK;
 }
 
-void
-cc_write_raw(cc_writer *w, const void *data, size_t len)
+/* Where the next len bytes go; NULL if there is no room, or for counting. */
+static uint8_t *
+reserve(cc_writer *w, size_t len)
 {
+	uint8_t    *p;
+
 	if (w->status == CC_OK && len > w->cap - w->len)
 		w->status = CC_E_SPACE;
 	if (w->status != CC_OK)
-		return;
-	if (w->data != NULL && len > 0)
-		memcpy(w->data + w->len, data, len);
+		return NULL;
+	p = w->data == NULL ? NULL : w->data + w->len;
 	w->len += len;
+	return p;
+}
+
+void
+cc_write_raw(cc_writer *w, const void *data, size_t len)
+{
+	uint8_t    *p = reserve(w, len);
+
+	if (p != NULL && len > 0)
+		memcpy(p, data, len);
 }
 
 void
 cc_write_u8(cc_writer *w, uint8_t v)
 {
-	cc_write_raw(w, &v, 1);
+	uint8_t    *p = reserve(w, 1);
+
+	if (p != NULL)
+		*p = v;
 }
 
 void
 cc_write_u16(cc_writer *w, uint16_t v)
 {
-	uint8_t		b[2];
+	uint8_t    *p = reserve(w, 2);
 
-	cc_store_u16(b, v);
-	cc_write_raw(w, b, sizeof(b));
+	if (p != NULL)
+		cc_store_u16(p, v);
 }
 
 void
 cc_write_u32(cc_writer *w, uint32_t v)
 {
-	uint8_t		b[4];
+	uint8_t    *p = reserve(w, 4);
 
-	cc_store_u32(b, v);
-	cc_write_raw(w, b, sizeof(b));
+	if (p != NULL)
+		cc_store_u32(p, v);
 }
 
 void
 cc_write_u64(cc_writer *w, uint64_t v)
 {
-	uint8_t		b[8];
+	uint8_t    *p = reserve(w, 8);
 
-	cc_store_u64(b, v);
-	cc_write_raw(w, b, sizeof(b));
+	if (p != NULL)
+		cc_store_u64(p, v);
 }
 
 void
 cc_write_varint(cc_writer *w, uint64_t v)
 {
-	uint8_t		b[CC_VARINT_MAX];
-	size_t		n = 0;
+	uint8_t    *p = reserve(w, cc_varint_size(v));
 
-	while (v >= 0x80)
-	{
-		b[n++] = (uint8_t) (v | 0x80);
-		v >>= 7;
-	}
-	b[n++] = (uint8_t) v;
-	cc_write_raw(w, b, n);
+	if (p == NULL)
+		return;
+	for (; v >= 0x80; v >>= 7)
+		*p++ = (uint8_t) (v | 0x80);
+	*p = (uint8_t) v;
 }
 
 void
