@@ -133,6 +133,24 @@ COMMENT ON TABLE custody.log_anchor IS 'checkpoints for which custody.anchor_com
 COMMENT ON COLUMN custody.log_anchor.tree_size IS 'size of the anchored checkpoint';
 COMMENT ON COLUMN custody.log_anchor.anchored_at IS 'when the command succeeded';
 
+CREATE TABLE custody.log_inspection (
+	finished_at timestamptz NOT NULL,
+	started_at timestamptz NOT NULL,
+	tree_size bigint NOT NULL,
+	complete boolean NOT NULL,
+	tampering bigint NOT NULL,
+	warnings bigint NOT NULL,
+	CONSTRAINT log_inspection_pkey PRIMARY KEY (finished_at)
+);
+REVOKE ALL ON TABLE custody.log_inspection FROM PUBLIC;
+COMMENT ON TABLE custody.log_inspection IS 'results of scheduled verification, for custody.status; evidence of nothing';
+COMMENT ON COLUMN custody.log_inspection.finished_at IS 'when it ended';
+COMMENT ON COLUMN custody.log_inspection.started_at IS 'when it began';
+COMMENT ON COLUMN custody.log_inspection.tree_size IS 'size of the log that was verified';
+COMMENT ON COLUMN custody.log_inspection.complete IS 'the whole ledger, and not only what was new';
+COMMENT ON COLUMN custody.log_inspection.tampering IS 'findings of severity tampering';
+COMMENT ON COLUMN custody.log_inspection.warnings IS 'findings of severity warning';
+
 CREATE TABLE custody.log_relation (
 	relation_id integer NOT NULL,
 	relation regclass NOT NULL,
@@ -547,7 +565,7 @@ REVOKE ALL ON FUNCTION custody.read_blocks() FROM PUBLIC;
 COMMENT ON FUNCTION custody.read_blocks() IS 'what the view custody.blocks shows';
 
 CREATE FUNCTION custody.read_status()
-RETURNS TABLE (tree_size bigint, blocks bigint, unsealed_transactions bigint, lag interval, last_seal timestamptz, last_anchor timestamptz, anchor_lag bigint, epoch integer, incarnation integer, origin text, sealer_pid integer, alarms text[])
+RETURNS TABLE (tree_size bigint, blocks bigint, unsealed_transactions bigint, lag interval, last_seal timestamptz, last_anchor timestamptz, anchor_lag bigint, epoch integer, incarnation integer, origin text, sealer_pid integer, alarms text[], verified_at timestamptz, verified_whole_at timestamptz, findings bigint)
 AS 'MODULE_PATHNAME', 'custody_sql_read_status'
 LANGUAGE C STABLE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION custody.read_status() FROM PUBLIC;

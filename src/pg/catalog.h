@@ -25,6 +25,7 @@ typedef enum CustodyRel
 	CUSTODY_LOG_TILE,
 	CUSTODY_LOG_CHECKPOINT,
 	CUSTODY_LOG_ANCHOR,
+	CUSTODY_LOG_INSPECTION,
 	CUSTODY_LOG_RELATION,
 	CUSTODY_LOG_RELEASE,
 	CUSTODY_LOG_SCHEMA,
@@ -62,6 +63,7 @@ typedef enum CustodyIndex
 	CUSTODY_TILE_PKEY,			/* level, tile_index */
 	CUSTODY_CHECKPOINT_PKEY,
 	CUSTODY_ANCHOR_PKEY,
+	CUSTODY_INSPECTION_PKEY,
 	CUSTODY_RELATION_PKEY,
 	CUSTODY_RELEASE_PKEY,
 	CUSTODY_SCHEMA_PKEY,
@@ -101,6 +103,12 @@ typedef enum CustodyIndex
 #define Anum_checkpoint_note 2
 #define Anum_anchor_tree_size 1
 #define Anum_anchor_anchored_at 2
+#define Anum_inspection_finished_at 1
+#define Anum_inspection_started_at 2
+#define Anum_inspection_tree_size 3
+#define Anum_inspection_complete 4
+#define Anum_inspection_tampering 5
+#define Anum_inspection_warnings 6
 #define Anum_relation_relation_id 1
 #define Anum_relation_relation 2
 #define Anum_relation_subject 3

@@ -37,6 +37,12 @@ char	   *custody_context_extra = NULL;
 char	   *custody_context_purpose = NULL;
 char	   *custody_context_reason = NULL;
 
+/*
+ * Time of day, in log_timezone, at which the whole ledger is verified; "" for
+ * never.  Off leaves it to somebody else to look.
+ */
+char	   *custody_full_verify_at = NULL;
+
 /* Write an empty block when nothing was sealed for this long, so that a
  * silence is itself visible.  Off weakens detection of a stopped sealer. */
 int			custody_heartbeat_interval = 3600;
@@ -59,6 +65,9 @@ int			custody_seal_interval = 1000;
  * it off leaves an unsealed tail.
  */
 bool		custody_synchronous_seal = false;
+
+/* How often what is new since the last verification is verified; 0 = never. */
+int			custody_verify_interval = 3600;
 
 /*
  * Name under which this database cosigns the logs of others; "" derives it
@@ -84,6 +93,38 @@ check_origin(char **newval, void **extra, GucSource source)
 						CC_ORIGIN_MAX);
 	GUC_check_errhint("Use a name like \"hospital.example/ledger\".");
 	return false;
+}
+
+/* Second of the day that "HH:MM" names; -1 for "", -2 for anything else. */
+static int
+parse_time_of_day(const char *text)
+{
+	int			hour;
+	int			minute;
+
+	if (text[0] == '\0')
+		return -1;
+	if (strlen(text) != 5 || text[2] != ':' || strspn(text, "0123456789:") != 5)
+		return -2;
+	hour = (text[0] - '0') * 10 + text[1] - '0';
+	minute = (text[3] - '0') * 10 + text[4] - '0';
+	return hour < 24 && minute < 60 ? hour * 3600 + minute * 60 : -2;
+}
+
+static bool
+check_time_of_day(char **newval, void **extra, GucSource source)
+{
+	if (parse_time_of_day(*newval) != -2)
+		return true;
+	GUC_check_errdetail("A time of day is written as hours and minutes, 00:00 to 23:59.");
+	GUC_check_errhint("Use a value like \"02:00\", or \"\" for never.");
+	return false;
+}
+
+int
+custody_full_verify_second(void)
+{
+	return parse_time_of_day(custody_full_verify_at);
 }
 
 /*
@@ -167,6 +208,11 @@ custody_guc_init(void)
 				   &custody_context_purpose, check_context);
 	define_context("custody.context_reason", "Reason of a change.",
 				   &custody_context_reason, check_context);
+	DefineCustomStringVariable("custody.full_verify_at",
+							   "Time of day at which the whole ledger is verified.",
+							   "In log_timezone; empty means never.",
+							   &custody_full_verify_at, "02:00", PGC_SIGHUP,
+							   0, check_time_of_day, NULL, NULL);
 	DefineCustomIntVariable("custody.heartbeat_interval",
 							"Time after which an idle ledger seals an empty block.",
 							"0 disables heartbeats.",
@@ -192,6 +238,11 @@ custody_guc_init(void)
 							 NULL,
 							 &custody_synchronous_seal, false, PGC_SUSET,
 							 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("custody.verify_interval",
+							"Time between two verifications of what is new.",
+							"0 disables them.",
+							&custody_verify_interval, 3600, 0, INT_MAX / 1000,
+							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomStringVariable("custody.witness_name",
 							   "Name of this database as a witness of other logs, used when its key is made.",
 							   "Empty means the origin with \"/witness\" appended.",

@@ -11,11 +11,16 @@ extern char *custody_context_extra;
 extern char *custody_context_purpose;
 extern char *custody_context_reason;
 extern int	custody_heartbeat_interval; /* sighup; seconds, 0 = off */
+extern char *custody_full_verify_at;	/* sighup; "" = never */
 extern char *custody_key_directory;	/* sighup; "" = default */
 extern char *custody_origin;		/* sighup; "" = derived from ledger id */
 extern int	custody_seal_interval;	/* sighup; milliseconds */
 extern bool custody_synchronous_seal;	/* superuser-set: user may not weaken */
+extern int	custody_verify_interval;	/* sighup; seconds, 0 = never */
 extern char *custody_witness_name;	/* sighup; "" = derived from origin */
+
+/* custody.full_verify_at as second of the day, -1 = never. */
+extern int	custody_full_verify_second(void);
 
 extern void custody_guc_init(void);
 

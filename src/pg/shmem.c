@@ -219,9 +219,10 @@ custody_shmem_send_away(Oid database)
 		slot->away_until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), AWAY_MS);
 		if (slot->processes[CUSTODY_SEALER].pid != 0)
 			wake(&slot->processes[CUSTODY_SEALER]);
-		/* It may be waiting for a command. */
-		if (slot->processes[CUSTODY_ANCHORER].pid != 0)
-			(void) kill(slot->processes[CUSTODY_ANCHORER].pid, SIGTERM);
+		/* They may be waiting for a command, or verifying. */
+		for (int role = CUSTODY_ANCHORER; role < CUSTODY_NUM_ROLES; role++)
+			if (slot->processes[role].pid != 0)
+				(void) kill(slot->processes[role].pid, SIGTERM);
 	}
 	LWLockRelease(shared->lock);
 }
@@ -328,8 +329,8 @@ custody_shmem_wait_sealed(void)
 		warn_unsealed(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "the database has no sealer");
 }
 
-static int
-process_status(CustodyRole role, char *error, size_t size)
+int
+custody_shmem_status(CustodyRole role, char *error, size_t size)
 {
 	CustodySlot *slot;
 	int			pid = 0;
@@ -346,18 +347,6 @@ process_status(CustodyRole role, char *error, size_t size)
 	}
 	LWLockRelease(shared->lock);
 	return pid;
-}
-
-int
-custody_shmem_sealer_status(char *error, size_t size)
-{
-	return process_status(CUSTODY_SEALER, error, size);
-}
-
-int
-custody_shmem_anchorer_status(char *error, size_t size)
-{
-	return process_status(CUSTODY_ANCHORER, error, size);
 }
 
 /* The processes of a database */
@@ -490,16 +479,16 @@ custody_shmem_error_cleared(CustodyRole role)
 {
 	char		error[CUSTODY_ERROR_SIZE];
 
-	(void) process_status(role, error, sizeof(error));
+	(void) custody_shmem_status(role, error, sizeof(error));
 	return error[0] == '\0';
 }
 
 bool
-custody_shmem_has_anchorer(void)
+custody_shmem_is_running(CustodyRole role)
 {
 	char		error[CUSTODY_ERROR_SIZE];
 
-	return custody_shmem_anchorer_status(error, sizeof(error)) != 0;
+	return custody_shmem_status(role, error, sizeof(error)) != 0;
 }
 
 /* The launcher */

@@ -15,10 +15,11 @@
 typedef enum CustodyRole
 {
 	CUSTODY_SEALER,
-	CUSTODY_ANCHORER
+	CUSTODY_ANCHORER,
+	CUSTODY_INSPECTOR
 } CustodyRole;
 
-#define CUSTODY_NUM_ROLES (CUSTODY_ANCHORER + 1)
+#define CUSTODY_NUM_ROLES (CUSTODY_INSPECTOR + 1)
 
 extern void custody_shmem_init(void);	/* _PG_init, while preloading */
 extern bool custody_shmem_available(void);
@@ -32,18 +33,16 @@ extern void custody_shmem_wake_sealer(void);
 /* After commit: wait until a pass that began after now has finished.  Does
  * not raise: gives up with a warning when cancelled or terminated. */
 extern void custody_shmem_wait_sealed(void);
-/* pid of this database's sealer, 0 = none; last error text copied to buf,
- * empty since the last pass that succeeded. */
-extern int	custody_shmem_sealer_status(char *error, size_t size);
-/* The same for the process that anchors. */
-extern int	custody_shmem_anchorer_status(char *error, size_t size);
+/* pid of this database's process in a role, 0 = none; last error text copied
+ * to buf, empty since the last pass that succeeded. */
+extern int	custody_shmem_status(CustodyRole role, char *error, size_t size);
 /* Send a database's processes away for a moment, so that it can be dropped,
  * renamed or copied. */
 extern void custody_shmem_send_away(Oid database);
 
 /* For the processes of a database */
 
-/* Become its sealer or anchorer until exit; false if it has one already, was
+/* Become its sealer, anchorer or inspector until exit; false if it has one already, was
  * told to stay away, or there is no slot left. */
 extern bool custody_shmem_attach(CustodyRole role);
 /* The database has no ledger (any more): give its slot back. */
@@ -59,6 +58,8 @@ extern void custody_shmem_set_error(CustodyRole role, const char *error);
 /* Has another process found that the fault is gone (error text cleared)? */
 extern bool custody_shmem_error_cleared(CustodyRole role);
 extern void custody_shmem_wake_anchorer(void);
+/* Has the database a process in a role? */
+extern bool custody_shmem_is_running(CustodyRole role);
 
 /* For the launcher */
 
@@ -69,7 +70,5 @@ extern uint64 custody_shmem_launcher_kicks(void);
 extern bool custody_shmem_is_occupied(Oid database);
 /* Did somebody ask for a sealer there, or has it lost the one it had? */
 extern bool custody_shmem_is_wanted(Oid database);
-/* Databases that have a slot; returns how many. */
-extern bool custody_shmem_has_anchorer(void);
 
 #endif							/* CUSTODY_SHMEM_H */

@@ -24,13 +24,14 @@
 #include "pg/catalog.h"
 #include "pg/coverage.h"
 #include "pg/guc.h"
+#include "pg/inspect.h"
 #include "pg/ledger.h"
 #include "pg/past.h"
 #include "pg/pickup.h"
 #include "pg/reader.h"
 #include "pg/shmem.h"
 
-#define STATUS_COLUMNS 12
+#define STATUS_COLUMNS 15
 
 /* Unsealed for longer than this many intervals, and this long, is an alarm. */
 #define LATE_INTERVALS 10
@@ -51,6 +52,8 @@ typedef struct Status
 	int			sealer_pid;
 	char		sealer_error[CUSTODY_ERROR_SIZE];
 	char		anchorer_error[CUSTODY_ERROR_SIZE];
+	char		inspector_error[CUSTODY_ERROR_SIZE];
+	CustodyInspections inspections;
 } Status;
 
 /* Commit time of a transaction; now if its record cannot be read. */
@@ -120,13 +123,16 @@ load_status(Status *status)
 	status->epoch = custody_ledger_epoch(&verifier_key);
 	load_unsealed(status);
 	load_anchors(status);
+	custody_inspect_load(&status->inspections);
 	if (custody_shmem_available())
 	{
 		status->sealer_pid =
-			custody_shmem_sealer_status(status->sealer_error,
-										sizeof(status->sealer_error));
-		(void) custody_shmem_anchorer_status(status->anchorer_error,
-											 sizeof(status->anchorer_error));
+			custody_shmem_status(CUSTODY_SEALER, status->sealer_error,
+								 sizeof(status->sealer_error));
+		(void) custody_shmem_status(CUSTODY_ANCHORER, status->anchorer_error,
+									sizeof(status->anchorer_error));
+		(void) custody_shmem_status(CUSTODY_INSPECTOR, status->inspector_error,
+									sizeof(status->inspector_error));
 	}
 }
 
@@ -159,6 +165,18 @@ anchor_alarms(List *alarms, const Status *status)
 	if (status->anchor_lag > LATE_CHECKPOINTS)
 		alarms = lappend(alarms, psprintf("anchoring is late: " INT64_FORMAT " checkpoints are not anchored",
 										  status->anchor_lag));
+	return alarms;
+}
+
+static List *
+inspection_alarms(List *alarms, const Status *status)
+{
+	const CustodyInspections *last = &status->inspections;
+
+	if (status->inspector_error[0] != '\0')
+		alarms = lappend(alarms, psprintf("verification: %s", status->inspector_error));
+	if (last->tampering > 0)
+		alarms = lappend(alarms, psprintf("verification found tampering: " INT64_FORMAT " findings", last->tampering));
 	return alarms;
 }
 
@@ -230,7 +248,13 @@ set_columns(const Status *status, Datum *values, bool *nulls)
 		values[9] = CStringGetTextDatum(status->incarnation.origin);
 	nulls[10] = status->sealer_pid == 0;
 	values[10] = Int32GetDatum(status->sealer_pid);
-	values[11] = text_array(capture_alarms(anchor_alarms(sealer_alarms(status), status)));
+	values[11] = text_array(capture_alarms(inspection_alarms(anchor_alarms(sealer_alarms(status), status),
+															 status)));
+	nulls[12] = nulls[14] = !status->inspections.any;
+	values[12] = TimestampTzGetDatum(status->inspections.finished_at);
+	nulls[13] = !status->inspections.any_complete;
+	values[13] = TimestampTzGetDatum(status->inspections.complete_finished_at);
+	values[14] = Int64GetDatum(status->inspections.tampering + status->inspections.warnings);
 }
 
 PG_FUNCTION_INFO_V1(custody_sql_read_status);

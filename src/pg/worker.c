@@ -1,12 +1,15 @@
 /*
  * worker.c
- *	  The sealer and the anchorer of a database.
+ *	  The sealer, the anchorer and the inspector of a database.
  *
  * Main loop of sealer and anchorer: reload settings if asked, make a pass if
  * it is due, wait on the latch until the next one is.  A pass that fails is
  * reported, noted for custody.status and tried again after a pause that
- * doubles up to a minute, or as soon as custody.seal() succeeds.  The processes end by themselves, with code 0, when
- * the extension is not there (any more).
+ * doubles up to a minute, or as soon as custody.seal() succeeds.  The processes
+ * end by themselves, with code 0, when the extension is not there (any more).
+ *
+ * The sealer starts the others: the anchorer stays, the inspector verifies
+ * once and ends, so that a verification that takes hours delays no seal.
  *
  * SIGTERM ends them at the next interrupt check.  SIGINT is ignored: a
  * cancelled wait for a synchronous standby would let an undurable block be
@@ -29,13 +32,15 @@
 
 #include "pg/anchor.h"
 #include "pg/guc.h"
+#include "pg/inspect.h"
 #include "pg/seal.h"
 #include "pg/shmem.h"
 #include "pg/worker.h"
 
 #define FIRST_PAUSE_MS 1000
 #define LONGEST_PAUSE_MS 60000
-#define ANCHORER_START_MS 10000
+#define START_PAUSE_MS 10000
+#define INSPECTION_LOOK_MS 10000
 
 /* When to do something again that may fail. */
 typedef struct Schedule
@@ -201,32 +206,51 @@ try_seal(MemoryContext context, CustodySealResult *last)
 	return true;
 }
 
-/* See to it that somebody anchors, and knows of the new checkpoint. */
+/* Start another process of the database, but not again and again. */
 static void
-call_anchorer(const CustodySealResult *last, TimestampTz *next_start)
+start_process(const char *main, const char *title, TimestampTz *next_start)
 {
 	BackgroundWorker worker;
 	TimestampTz now = GetCurrentTimestamp();
 
-	if (custody_anchor_command[0] == '\0' || !last->begun)
-		return;
-	if (custody_shmem_has_anchorer())
-	{
-		if (last->sealed)
-			custody_shmem_wake_anchorer();
-		return;
-	}
 	if (now < *next_start)
 		return;
-	*next_start = TimestampTzPlusMilliseconds(now, ANCHORER_START_MS);
-	custody_worker_describe(&worker, "custody_anchorer_main",
-							"pg_custody anchorer", MyDatabaseId);
+	*next_start = TimestampTzPlusMilliseconds(now, START_PAUSE_MS);
+	custody_worker_describe(&worker, main, title, MyDatabaseId);
 	if (!RegisterDynamicBackgroundWorker(&worker, NULL))
 		ereport(WARNING,
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-				 errmsg("could not start the anchorer"),
+				 errmsg("could not start the process \"%s\"", title),
 				 errdetail("There is no free background worker slot."),
 				 errhint("Raise max_worker_processes.")));
+}
+
+/* See to it that somebody anchors, and knows of the new checkpoint. */
+static void
+call_anchorer(const CustodySealResult *last, TimestampTz *next_start)
+{
+	if (custody_anchor_command[0] == '\0' || !last->begun)
+		return;
+	if (!custody_shmem_is_running(CUSTODY_ANCHORER))
+		start_process("custody_anchorer_main", "pg_custody anchorer", next_start);
+	else if (last->sealed)
+		custody_shmem_wake_anchorer();
+}
+
+/* See to it that somebody verifies when it is due. */
+static void
+call_inspector(const CustodySealResult *last, TimestampTz *next_look)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz at_once = now;
+
+	if (!last->begun || now < *next_look)
+		return;
+	*next_look = TimestampTzPlusMilliseconds(now, custody_verify_interval > 0 ?
+											 Min(INSPECTION_LOOK_MS, (int64) custody_verify_interval * 1000) :
+											 INSPECTION_LOOK_MS);
+	if (!custody_shmem_is_running(CUSTODY_INSPECTOR) && custody_inspect_due())
+		start_process("custody_inspector_main", "pg_custody inspector", &at_once);
 }
 
 static void
@@ -267,6 +291,7 @@ custody_sealer_main(Datum main_arg)
 	Schedule	schedule = {0};
 	CustodySealResult last = {0};
 	TimestampTz next_anchorer = 0;
+	TimestampTz next_inspection = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), INSPECTION_LOOK_MS);
 
 	custody_worker_connect(DatumGetObjectId(main_arg), 0);
 	if (!custody_shmem_attach(CUSTODY_SEALER))
@@ -282,6 +307,7 @@ custody_sealer_main(Datum main_arg)
 		MemoryContextSwitchTo(context);
 		seal_if_due(context, &schedule, &last);
 		call_anchorer(&last, &next_anchorer);
+		call_inspector(&last, &next_inspection);
 		wait_until(schedule.due);
 	}
 }
@@ -345,4 +371,33 @@ custody_anchorer_main(Datum main_arg)
 		}
 		wait_until(schedule.due);
 	}
+}
+
+/* The inspector */
+
+/* Main function of the process that verifies once and ends. */
+void
+custody_inspector_main(Datum main_arg)
+{
+	MemoryContext context;
+
+	custody_worker_connect(DatumGetObjectId(main_arg), 0);
+	if (!custody_shmem_attach(CUSTODY_INSPECTOR))
+		proc_exit(0);
+	context = AllocSetContextCreate(TopMemoryContext, "custody inspector",
+									ALLOCSET_SMALL_SIZES);
+	MemoryContextSwitchTo(context);
+	pgstat_report_activity(STATE_RUNNING, "verifying");
+	PG_TRY();
+	{
+		custody_inspect_pass();
+		custody_shmem_set_error(CUSTODY_INSPECTOR, "");
+	}
+	PG_CATCH();
+	{
+		custody_shmem_set_error(CUSTODY_INSPECTOR, custody_worker_recover(context, true)->message);
+	}
+	PG_END_TRY();
+	pgstat_report_stat(true);
+	proc_exit(0);
 }

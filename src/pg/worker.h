@@ -28,6 +28,7 @@ extern ErrorData *custody_worker_recover(MemoryContext context, bool report);
 pg_noreturn extern PGDLLEXPORT void custody_launcher_main(Datum main_arg);
 pg_noreturn extern PGDLLEXPORT void custody_sealer_main(Datum main_arg);
 pg_noreturn extern PGDLLEXPORT void custody_anchorer_main(Datum main_arg);
+pg_noreturn extern PGDLLEXPORT void custody_inspector_main(Datum main_arg);
 extern PGDLLEXPORT void custody_oneshot_main(Datum main_arg);
 
 #endif							/* CUSTODY_WORKER_H */
