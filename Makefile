@@ -30,7 +30,7 @@ PG_CFLAGS = -MMD -MP -Wextra -Wno-unused-parameter -Wno-sign-compare \
 EXTRA_CLEAN = build $(OBJS:.o=.d) $(BIN_OBJS) $(BIN_OBJS:.o=.d)
 
 REGRESS = install protect capture types rendering constraints \
-	history proofs history_proofs cosign as_of views coverage privileges errors uninstall
+	history proofs history_proofs cosign as_of views coverage witnesses privileges errors uninstall
 ISOLATION = concurrent_writers serializable
 ISOLATION_OPTS = --inputdir=$(srcdir)/test/isolation $(TEMP_OPTS)
 REGRESS_OPTS = --inputdir=$(srcdir) --encoding=UTF8 --no-locale $(TEMP_OPTS)

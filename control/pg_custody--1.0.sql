@@ -256,6 +256,36 @@ COMMENT ON TABLE custody.log_witness_key IS 'public keys with which this databas
 COMMENT ON COLUMN custody.log_witness_key.incarnation IS 'incarnation of the ledger in which the key was made';
 COMMENT ON COLUMN custody.log_witness_key.verifier_key IS 'name+hash+base64 as the note tools read it';
 
+CREATE TABLE custody.log_witness (
+	name text COLLATE pg_catalog."C" NOT NULL,
+	statement integer NOT NULL,
+	verifier_key text NOT NULL,
+	trusted boolean NOT NULL,
+	reason text NOT NULL,
+	CONSTRAINT log_witness_pkey PRIMARY KEY (name, statement)
+);
+REVOKE ALL ON TABLE custody.log_witness FROM PUBLIC;
+COMMENT ON TABLE custody.log_witness IS 'whose cosignatures of our checkpoints count: a row each time a witness is trusted or not any longer';
+COMMENT ON COLUMN custody.log_witness.name IS 'our name for the witness, as in a policy';
+COMMENT ON COLUMN custody.log_witness.statement IS 'number of the statement about this name, from 1; the last one counts';
+COMMENT ON COLUMN custody.log_witness.verifier_key IS 'name+hash+base64 as the note tools read it';
+COMMENT ON COLUMN custody.log_witness.trusted IS 'whether the witness is trusted from here on';
+COMMENT ON COLUMN custody.log_witness.reason IS 'why it is not any longer, else empty';
+
+CREATE TABLE custody.log_cosignature (
+	tree_size bigint NOT NULL,
+	witness text COLLATE pg_catalog."C" NOT NULL,
+	key_id bigint NOT NULL,
+	line bytea NOT NULL,
+	CONSTRAINT log_cosignature_pkey PRIMARY KEY (tree_size, witness, key_id)
+);
+REVOKE ALL ON TABLE custody.log_cosignature FROM PUBLIC;
+COMMENT ON TABLE custody.log_cosignature IS 'cosignatures of witnesses under our checkpoints; each verified when it was stored';
+COMMENT ON COLUMN custody.log_cosignature.tree_size IS 'size of the checkpoint';
+COMMENT ON COLUMN custody.log_cosignature.witness IS 'our name for the witness';
+COMMENT ON COLUMN custody.log_cosignature.key_id IS 'id of the key that cosigned, as in the line';
+COMMENT ON COLUMN custody.log_cosignature.line IS 'C2SP signature line with its line feed, in UTF-8 whatever the database''s encoding';
+
 SELECT pg_catalog.pg_extension_config_dump('custody.transaction_number', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.commit_number', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.relation_number', '');
@@ -276,6 +306,8 @@ SELECT pg_catalog.pg_extension_config_dump('custody.log_incarnation', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.log_trusted_log', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.log_cosigned', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.log_witness_key', '');
+SELECT pg_catalog.pg_extension_config_dump('custody.log_witness', '');
+SELECT pg_catalog.pg_extension_config_dump('custody.log_cosignature', '');
 
 -- Capture
 
@@ -356,7 +388,28 @@ RETURNS text
 AS 'MODULE_PATHNAME', 'custody_sql_checkpoint'
 LANGUAGE C STABLE PARALLEL SAFE;
 REVOKE ALL ON FUNCTION custody.checkpoint(bigint) FROM PUBLIC;
-COMMENT ON FUNCTION custody.checkpoint(bigint) IS 'the signed checkpoint of that size as C2SP signed note; NULL = the latest';
+COMMENT ON FUNCTION custody.checkpoint(bigint) IS 'the signed checkpoint of that size as C2SP signed note, with the cosignatures of trusted witnesses; NULL = the latest';
+
+CREATE FUNCTION custody.trust_witness(name text, verifier_key text)
+RETURNS void
+AS 'MODULE_PATHNAME', 'custody_sql_trust_witness'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.trust_witness(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION custody.trust_witness(text, text) IS 'count the cosignatures that this key makes of our checkpoints; an entry';
+
+CREATE FUNCTION custody.distrust_witness(name text, reason text)
+RETURNS void
+AS 'MODULE_PATHNAME', 'custody_sql_distrust_witness'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.distrust_witness(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION custody.distrust_witness(text, text) IS 'count them no longer, also those there are; an entry';
+
+CREATE FUNCTION custody.add_cosignature(tree_size bigint, line text)
+RETURNS integer
+AS 'MODULE_PATHNAME', 'custody_sql_add_cosignature'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.add_cosignature(bigint, text) FROM PUBLIC;
+COMMENT ON FUNCTION custody.add_cosignature(bigint, text) IS 'store what witnesses answered, one or more signature lines, under the checkpoint of that size; only what verifies; returns how many were new';
 
 CREATE FUNCTION custody.verifier_key(epoch integer DEFAULT NULL)
 RETURNS text
@@ -394,6 +447,13 @@ AS 'MODULE_PATHNAME', 'custody_sql_audit_report'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION custody.audit_report(timestamptz, timestamptz, text, text[]) FROM PUBLIC;
 COMMENT ON FUNCTION custody.audit_report(timestamptz, timestamptz, text, text[]) IS 'a verification, incidents, coverage, time line, gaps and changes by table and user, for people: as text, or as one self-contained HTML page';
+
+CREATE FUNCTION custody.verify_blocks(anchors text[] DEFAULT '{}')
+RETURNS TABLE (block_no bigint, tree_size bigint, sealed_at timestamptz, grade text, witnesses text[], problem text)
+AS 'MODULE_PATHNAME', 'custody_sql_verify_blocks'
+LANGUAGE C STABLE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.verify_blocks(text[]) FROM PUBLIC;
+COMMENT ON FUNCTION custody.verify_blocks(text[]) IS 'how far each block can be trusted: its root recomputed from the stored leaves, signatures, cosignatures and the caller''s anchors checked; grade unsigned, sealed, anchored or cosigned';
 
 CREATE FUNCTION custody.export()
 RETURNS TABLE (line text)
@@ -469,12 +529,12 @@ LANGUAGE C STABLE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION custody.prove_history(regclass, jsonb, bigint, bigint) FROM PUBLIC;
 COMMENT ON FUNCTION custody.prove_history(regclass, jsonb, bigint, bigint) IS 'proof of the life of a row, each version linked to the one that it overwrote: from the version in force at one checkpoint (NULL = from the first) to another (NULL = the latest), doc/format.md section 9.4';
 
-CREATE FUNCTION custody.verify_proof(bundle text, verifier_keys text[])
+CREATE FUNCTION custody.verify_proof(bundle text, verifier_keys text[], policy text DEFAULT NULL)
 RETURNS TABLE (valid boolean, relation text, row_key jsonb, operation text, changed_at timestamptz, "values" jsonb, tree_size bigint, problem text, link text, old_size bigint, not_shown text)
 AS 'MODULE_PATHNAME', 'custody_sql_verify_proof'
 LANGUAGE C STABLE PARALLEL SAFE;
-REVOKE ALL ON FUNCTION custody.verify_proof(text, text[]) FROM PUBLIC;
-COMMENT ON FUNCTION custody.verify_proof(text, text[]) IS 'check a proof made by prove_row or prove_history, of this or any other ledger, against keys the caller trusts: a row for each version; reads no table';
+REVOKE ALL ON FUNCTION custody.verify_proof(text, text[], text) FROM PUBLIC;
+COMMENT ON FUNCTION custody.verify_proof(text, text[], text) IS 'check a proof made by prove_row or prove_history, of this or any other ledger, against keys the caller trusts, and a C2SP tlog-policy if there is one: a row for each version; reads no table';
 
 CREATE FUNCTION custody.tlog_proof(leaf_index bigint, tree_size bigint DEFAULT NULL)
 RETURNS text
@@ -558,7 +618,7 @@ REVOKE ALL ON FUNCTION custody.read_transactions() FROM PUBLIC;
 COMMENT ON FUNCTION custody.read_transactions() IS 'what the view custody.transactions shows';
 
 CREATE FUNCTION custody.read_blocks()
-RETURNS TABLE (block_no bigint, first_leaf bigint, tree_size bigint, sealed_at timestamptz, epoch integer, incarnation integer, origin text, root bytea, previous bytea, signed boolean, anchored_at timestamptz)
+RETURNS TABLE (block_no bigint, first_leaf bigint, tree_size bigint, sealed_at timestamptz, epoch integer, incarnation integer, origin text, root bytea, previous bytea, signed boolean, anchored_at timestamptz, grade text, cosigned_by text[])
 AS 'MODULE_PATHNAME', 'custody_sql_read_blocks'
 LANGUAGE C STABLE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION custody.read_blocks() FROM PUBLIC;
@@ -586,6 +646,10 @@ COMMENT ON VIEW custody.blocks IS 'blocks of the log, decoded';
 CREATE VIEW custody.keys AS SELECT epoch, verifier_key FROM custody.log_key;
 REVOKE ALL ON TABLE custody.keys FROM PUBLIC;
 COMMENT ON VIEW custody.keys IS 'public keys of the key epochs';
+
+CREATE VIEW custody.witnesses AS SELECT name, statement, verifier_key, trusted, reason FROM custody.log_witness;
+REVOKE ALL ON TABLE custody.witnesses FROM PUBLIC;
+COMMENT ON VIEW custody.witnesses IS 'statements about witnesses of this log; the last one about a name counts';
 
 CREATE VIEW custody.protected_tables AS
 SELECT r.relation, r.relation_id, r.subject, r.mode
@@ -620,3 +684,10 @@ AS 'MODULE_PATHNAME', 'custody_sql_grant_witness_client'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION custody.grant_witness_client(regrole) FROM PUBLIC;
 COMMENT ON FUNCTION custody.grant_witness_client(regrole) IS 'let a role have checkpoints of other logs cosigned; nothing else';
+
+CREATE FUNCTION custody.grant_anchor(role regrole)
+RETURNS void
+AS 'MODULE_PATHNAME', 'custody_sql_grant_anchor'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.grant_anchor(regrole) FROM PUBLIC;
+COMMENT ON FUNCTION custody.grant_anchor(regrole) IS 'let a role take checkpoints to witnesses and bring back their cosignatures; nothing else';

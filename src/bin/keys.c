@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/rowproof.h"
 #include "verify.h"
 
 void
@@ -117,8 +118,7 @@ note_check(const Trust *t, const cc_checkpoint *c)
 const char *
 note_problem(cc_status status)
 {
-	return status == CC_E_QUORUM ? "the checkpoint is not cosigned by a quorum of witnesses" :
-		"the checkpoint is not signed by a trusted key";
+	return cc_proof_step_text(status == CC_E_QUORUM ? CC_STEP_WITNESSES : CC_STEP_SIGNATURE);
 }
 
 void

@@ -84,7 +84,8 @@ body_check(cc_audit *a, const cc_entry *e, cc_findings *f)
 	cc_incarnation_event incarnation;
 	cc_cosigned_event cosigned;
 	cc_trusted_log_event trusted;
-	cc_key_event witness;
+	cc_key_event witness_key;
+	cc_witness_event witness;
 	uint64_t	count;
 
 	switch (e->kind)
@@ -106,12 +107,14 @@ body_check(cc_audit *a, const cc_entry *e, cc_findings *f)
 			return cc_incarnation_event_decode(&incarnation, e->body);
 		case CC_KIND_ENVIRONMENT:
 			return texts_decode(NULL, e->body, 3, false);
+		case CC_KIND_WITNESS:
+			return cc_witness_event_decode(&witness, e->body);
 		case CC_KIND_COSIGNED:
 			return cc_cosigned_event_decode(&cosigned, e->body);
 		case CC_KIND_TRUSTED_LOG:
 			return cc_trusted_log_event_decode(&trusted, e->body);
 		case CC_KIND_WITNESS_KEY:
-			return cc_key_event_decode(&witness, e->body);
+			return cc_key_event_decode(&witness_key, e->body);
 		default:
 			/* A schema definition needs the caller's arrays. */
 			return CC_OK;

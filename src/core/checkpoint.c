@@ -205,14 +205,17 @@ is_line_of(const cc_note_signature *s, const cc_vkey *k)
 		memcmp(s->name.data, k->name, s->name.len) == 0;
 }
 
-/* A signature too long to be of the key's type does not verify. */
-static cc_status
-check_line(const cc_checkpoint *c, const cc_vkey *k,
-		   const cc_note_signature *s)
+cc_status
+cc_note_line_check(const cc_checkpoint *c, const cc_note_signature *s,
+				   const cc_vkey *k)
 {
 	uint8_t		signature[CC_SIGNATURE_MAX];
 	size_t		len;
 
+	if (!is_line_of(s, k) ||
+		(!cc_vkey_witness(k, c->origin) && strcmp(c->origin, k->name) != 0))
+		return CC_E_UNSIGNED;
+	/* One too long to be of the key's type does not verify. */
 	if (cc_note_signature_decode(s, signature, &len) != CC_OK)
 		return CC_E_SIGNATURE;
 	return cc_signature_check(k, c->text.data, c->text.len, signature, len);
@@ -221,20 +224,19 @@ check_line(const cc_checkpoint *c, const cc_vkey *k,
 cc_status
 cc_checkpoint_check(const cc_checkpoint *c, const cc_vkey *k)
 {
-	cc_status	status = CC_E_UNSIGNED;
+	cc_status	found = CC_E_UNSIGNED;
 	int			i;
 
-	if (!cc_vkey_witness(k, c->origin) && strcmp(c->origin, k->name) != 0)
-		return CC_E_UNSIGNED;
 	for (i = 0; i < c->nsignatures; i++)
 	{
-		if (!is_line_of(&c->signatures[i], k))
-			continue;
-		status = check_line(c, k, &c->signatures[i]);
-		if (status != CC_OK)
+		cc_status	status = cc_note_line_check(c, &c->signatures[i], k);
+
+		if (status != CC_OK && status != CC_E_UNSIGNED)
 			return status;
+		if (status == CC_OK)
+			found = CC_OK;
 	}
-	return status;
+	return found;
 }
 
 cc_status

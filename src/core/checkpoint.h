@@ -57,6 +57,9 @@ extern cc_status cc_note_line_parse(cc_note_signature *s, cc_slice line) CC_CHEC
 /* CC_E_SPACE: longer than any that is checked here. */
 extern cc_status cc_note_signature_decode(const cc_note_signature *s, uint8_t out[CC_SIGNATURE_MAX],
 										  size_t *len) CC_CHECK_RESULT;
+/* One line against a key and a checkpoint; CC_E_UNSIGNED: of another key. */
+extern cc_status cc_note_line_check(const cc_checkpoint *c, const cc_note_signature *s,
+									const cc_vkey *k) CC_CHECK_RESULT;
 /*
  * CC_OK if the note has a line of this key and every such line verifies;
  * CC_E_UNSIGNED if it has none.  A key that is not a witness's signs only

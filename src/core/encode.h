@@ -102,6 +102,7 @@ typedef enum cc_kind
 	CC_KIND_INCARNATION = 0x16,
 	CC_KIND_ENVIRONMENT = 0x17,
 	CC_KIND_DETACH = 0x18,
+	CC_KIND_WITNESS = 0x19,
 	CC_KIND_COSIGNED = 0x1A,
 	CC_KIND_TRUSTED_LOG = 0x1B,
 	CC_KIND_WITNESS_KEY = 0x1C
@@ -321,6 +322,16 @@ typedef struct cc_incarnation_event
 	cc_slice	reason;
 } cc_incarnation_event;
 
+/* Whose cosignatures of this log's checkpoints count. */
+typedef struct cc_witness_event
+{
+	cc_slice	name;			/* ours for it */
+	cc_slice	verifier_key;
+	uint32_t	statement;		/* about this name, from 1 */
+	uint8_t		trusted;		/* 0: not any longer */
+	cc_slice	reason;			/* why not, else empty */
+} cc_witness_event;
+
 /* A checkpoint of another log that this database cosigned. */
 typedef struct cc_cosigned_event
 {
@@ -347,6 +358,8 @@ extern void cc_write_unprotect_event(cc_writer *w, const cc_unprotect_event *e);
 extern cc_status cc_unprotect_event_decode(cc_unprotect_event *e, cc_slice body) CC_CHECK_RESULT;
 extern void cc_write_incarnation_event(cc_writer *w, const cc_incarnation_event *e);
 extern cc_status cc_incarnation_event_decode(cc_incarnation_event *e, cc_slice body) CC_CHECK_RESULT;
+extern void cc_write_witness_event(cc_writer *w, const cc_witness_event *e);
+extern cc_status cc_witness_event_decode(cc_witness_event *e, cc_slice body) CC_CHECK_RESULT;
 extern void cc_write_cosigned_event(cc_writer *w, const cc_cosigned_event *e);
 extern cc_status cc_cosigned_event_decode(cc_cosigned_event *e, cc_slice body) CC_CHECK_RESULT;
 extern void cc_write_trusted_log_event(cc_writer *w, const cc_trusted_log_event *e);

@@ -28,6 +28,7 @@ static const struct
 	{CC_KIND_INCARNATION, "incarnation"},
 	{CC_KIND_ENVIRONMENT, "environment"},
 	{CC_KIND_DETACH, "detach"},
+	{CC_KIND_WITNESS, "witness"},
 	{CC_KIND_COSIGNED, "cosigned"},
 	{CC_KIND_TRUSTED_LOG, "trusted log"},
 	{CC_KIND_WITNESS_KEY, "witness key"}
@@ -111,8 +112,9 @@ static bool
 is_of_no_table(cc_kind kind)
 {
 	return kind == CC_KIND_KEY || kind == CC_KIND_INCARNATION ||
-		kind == CC_KIND_ENVIRONMENT || kind == CC_KIND_COSIGNED ||
-		kind == CC_KIND_TRUSTED_LOG || kind == CC_KIND_WITNESS_KEY;
+		kind == CC_KIND_ENVIRONMENT || kind == CC_KIND_WITNESS ||
+		kind == CC_KIND_COSIGNED || kind == CC_KIND_TRUSTED_LOG ||
+		kind == CC_KIND_WITNESS_KEY;
 }
 
 static void

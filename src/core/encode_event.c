@@ -111,6 +111,32 @@ cc_incarnation_event_decode(cc_incarnation_event *e, cc_slice body)
 }
 
 void
+cc_write_witness_event(cc_writer *w, const cc_witness_event *e)
+{
+	write_text(w, e->name);
+	write_text(w, e->verifier_key);
+	cc_write_u32(w, e->statement);
+	cc_write_u8(w, e->trusted);
+	write_text(w, e->reason);
+}
+
+cc_status
+cc_witness_event_decode(cc_witness_event *e, cc_slice body)
+{
+	cc_reader	r;
+
+	cc_reader_init(&r, body.data, body.len);
+	e->name = cc_read_bytes(&r);
+	e->verifier_key = cc_read_bytes(&r);
+	e->statement = cc_read_u32(&r);
+	e->trusted = cc_read_u8(&r);
+	e->reason = cc_read_bytes(&r);
+	if (e->trusted > 1)
+		cc_reader_fail(&r, CC_E_VALUE);
+	return cc_reader_end(&r);
+}
+
+void
 cc_write_cosigned_event(cc_writer *w, const cc_cosigned_event *e)
 {
 	write_text(w, e->origin);

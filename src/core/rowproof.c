@@ -40,6 +40,8 @@ cc_proof_step_text(cc_proof_step step)
 			return "the log of the older checkpoint is not in the log of the checkpoint";
 		case CC_STEP_SIGNATURE:
 			return "the checkpoint is not signed by a trusted key";
+		case CC_STEP_WITNESSES:
+			return "the checkpoint is not cosigned by a quorum of witnesses";
 	}
 	return "unlisted step";
 }

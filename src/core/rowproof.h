@@ -47,7 +47,8 @@ typedef enum cc_proof_step
 	CC_STEP_LOG,				/* rule 4 */
 	CC_STEP_LINK,				/* of a history */
 	CC_STEP_GROWTH,				/* of a history */
-	CC_STEP_SIGNATURE			/* rule 5 */
+	CC_STEP_SIGNATURE,			/* rule 5 */
+	CC_STEP_WITNESSES			/* checked by callers, who hold the policy */
 } cc_proof_step;
 
 /* Plain English of a step, never NULL. */

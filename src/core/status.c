@@ -36,7 +36,7 @@ cc_status_text(cc_status status)
 		case CC_E_UNSUPPORTED:
 			return "this OpenSSL cannot check this algorithm";
 		case CC_E_QUORUM:
-			return "not cosigned by the witnesses that the policy asks for";
+			return "too few witnesses have cosigned";
 	}
 	return "unlisted status";
 }

@@ -48,7 +48,9 @@ static const char *const rel_names[CUSTODY_NUM_RELS] = {
 	[CUSTODY_LOG_INCARNATION] = "log_incarnation",
 	[CUSTODY_LOG_TRUSTED_LOG] = "log_trusted_log",
 	[CUSTODY_LOG_COSIGNED] = "log_cosigned",
-	[CUSTODY_LOG_WITNESS_KEY] = "log_witness_key"
+	[CUSTODY_LOG_WITNESS_KEY] = "log_witness_key",
+	[CUSTODY_LOG_WITNESS] = "log_witness",
+	[CUSTODY_LOG_COSIGNATURE] = "log_cosignature"
 };
 
 static const char *const sequence_names[CUSTODY_NUM_SEQUENCES] = {
@@ -80,7 +82,9 @@ static const char *const index_names[CUSTODY_NUM_INDEXES] = {
 	[CUSTODY_INCARNATION_PKEY] = "log_incarnation_pkey",
 	[CUSTODY_TRUSTED_LOG_PKEY] = "log_trusted_log_pkey",
 	[CUSTODY_COSIGNED_PKEY] = "log_cosigned_pkey",
-	[CUSTODY_WITNESS_KEY_PKEY] = "log_witness_key_pkey"
+	[CUSTODY_WITNESS_KEY_PKEY] = "log_witness_key_pkey",
+	[CUSTODY_WITNESS_PKEY] = "log_witness_pkey",
+	[CUSTODY_COSIGNATURE_PKEY] = "log_cosignature_pkey"
 };
 
 /* OIDs known in this backend; valid only while cache_valid. */

@@ -33,10 +33,12 @@ typedef enum CustodyRel
 	CUSTODY_LOG_INCARNATION,
 	CUSTODY_LOG_TRUSTED_LOG,
 	CUSTODY_LOG_COSIGNED,
-	CUSTODY_LOG_WITNESS_KEY
+	CUSTODY_LOG_WITNESS_KEY,
+	CUSTODY_LOG_WITNESS,
+	CUSTODY_LOG_COSIGNATURE
 } CustodyRel;
 
-#define CUSTODY_NUM_RELS (CUSTODY_LOG_WITNESS_KEY + 1)
+#define CUSTODY_NUM_RELS (CUSTODY_LOG_COSIGNATURE + 1)
 
 /* Sequences */
 typedef enum CustodySequence
@@ -72,10 +74,12 @@ typedef enum CustodyIndex
 	CUSTODY_INCARNATION_PKEY,
 	CUSTODY_TRUSTED_LOG_PKEY,	/* verifier_key, statement */
 	CUSTODY_COSIGNED_PKEY,		/* origin, tree_size */
-	CUSTODY_WITNESS_KEY_PKEY
+	CUSTODY_WITNESS_KEY_PKEY,
+	CUSTODY_WITNESS_PKEY,		/* name, statement */
+	CUSTODY_COSIGNATURE_PKEY	/* tree_size, witness, key_id */
 } CustodyIndex;
 
-#define CUSTODY_NUM_INDEXES (CUSTODY_WITNESS_KEY_PKEY + 1)
+#define CUSTODY_NUM_INDEXES (CUSTODY_COSIGNATURE_PKEY + 1)
 
 /* Column numbers, in table order, from 1. */
 #define Anum_transaction_txn_no 1
@@ -137,6 +141,15 @@ typedef enum CustodyIndex
 #define Anum_cosigned_note 5
 #define Anum_witness_key_incarnation 1
 #define Anum_witness_key_verifier_key 2
+#define Anum_witness_name 1
+#define Anum_witness_statement 2
+#define Anum_witness_verifier_key 3
+#define Anum_witness_trusted 4
+#define Anum_witness_reason 5
+#define Anum_cosignature_tree_size 1
+#define Anum_cosignature_witness 2
+#define Anum_cosignature_key_id 3
+#define Anum_cosignature_line 4
 #define CUSTODY_MAX_COLUMNS 6
 
 /* Is the extension installed in this database?  Does not raise. */

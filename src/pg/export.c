@@ -20,6 +20,7 @@
 
 #include "core/bundle.h"
 #include "pg/catalog.h"
+#include "pg/cosignature.h"
 #include "pg/error.h"
 #include "pg/reader.h"
 
@@ -136,7 +137,8 @@ put_checkpoint(Export *x, int64 size)
 							   x->snapshot, ForwardScanDirection, 1, &key);
 	if (custody_catalog_scan_next(&scan))
 		put_item(x, CC_BUNDLE_CHECKPOINT,
-				 custody_reader_slice(custody_catalog_get_bytea(&scan, Anum_checkpoint_note)), none);
+				 custody_reader_slice(custody_cosignature_note(custody_catalog_get_bytea(&scan, Anum_checkpoint_note),
+															   size, x->snapshot)), none);
 	custody_catalog_scan_end(&scan);
 }
 

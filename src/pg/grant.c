@@ -1,7 +1,7 @@
 /*
  * grant.c
  *	  SQL: grant_auditor(role), grant_application(role),
- *	  grant_witness_client(role).
+ *	  grant_witness_client(role), grant_anchor(role).
  *
  * Plain GRANTs, run with the caller's own rights and visible in the catalogs,
  * so that REVOKE takes them back.  What a role gets is in the lists below
@@ -25,10 +25,11 @@ static const char *const auditor_rights[] = {
 	"USAGE ON SCHEMA custody",
 	"SELECT ON custody.entries, custody.transactions, custody.blocks, "
 	"custody.keys, custody.protected_tables, custody.status, "
-	"custody.trusted_logs, custody.cosigned",
+	"custody.trusted_logs, custody.cosigned, custody.witnesses",
 	"EXECUTE ON FUNCTION custody.verify(pg_catalog.regclass, pg_catalog.int8, pg_catalog.text[])",
 	"EXECUTE ON FUNCTION custody.incidents(pg_catalog.text[])",
 	"EXECUTE ON FUNCTION custody.audit_report(pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text[])",
+	"EXECUTE ON FUNCTION custody.verify_blocks(pg_catalog.text[])",
 	"EXECUTE ON FUNCTION custody.export()",
 	"EXECUTE ON FUNCTION custody.export_tiles(pg_catalog.text, pg_catalog.bool, pg_catalog.int8)",
 	"EXECUTE ON FUNCTION custody.tiles(pg_catalog.int8, pg_catalog.bool, pg_catalog.int8)",
@@ -37,7 +38,7 @@ static const char *const auditor_rights[] = {
 	"EXECUTE ON FUNCTION custody.leaf(pg_catalog.int8)",
 	"EXECUTE ON FUNCTION custody.tlog_proof(pg_catalog.int8, pg_catalog.int8)",
 	"EXECUTE ON FUNCTION custody.prove_consistency(pg_catalog.int8, pg_catalog.int8)",
-	"EXECUTE ON FUNCTION custody.verify_proof(pg_catalog.text, pg_catalog.text[])",
+	"EXECUTE ON FUNCTION custody.verify_proof(pg_catalog.text, pg_catalog.text[], pg_catalog.text)",
 	"EXECUTE ON FUNCTION custody.coverage()",
 	"EXECUTE ON FUNCTION custody.history(pg_catalog.regclass, pg_catalog.jsonb)",
 	"EXECUTE ON FUNCTION custody.history(pg_catalog.text, pg_catalog.jsonb)",
@@ -61,7 +62,7 @@ static const char *const application_rights[] = {
 	"EXECUTE ON FUNCTION custody.subject_history(pg_catalog.text)",
 	"EXECUTE ON FUNCTION custody.prove_row(pg_catalog.regclass, pg_catalog.jsonb, pg_catalog.name[], pg_catalog.timestamptz)",
 	"EXECUTE ON FUNCTION custody.prove_history(pg_catalog.regclass, pg_catalog.jsonb, pg_catalog.int8, pg_catalog.int8)",
-	"EXECUTE ON FUNCTION custody.verify_proof(pg_catalog.text, pg_catalog.text[])",
+	"EXECUTE ON FUNCTION custody.verify_proof(pg_catalog.text, pg_catalog.text[], pg_catalog.text)",
 	NULL
 };
 
@@ -70,6 +71,17 @@ static const char *const witness_client_rights[] = {
 	"USAGE ON SCHEMA custody",
 	"EXECUTE ON FUNCTION custody.cosign_checkpoint(pg_catalog.text)",
 	"EXECUTE ON FUNCTION custody.witness_key()",
+	NULL
+};
+
+/* Takes checkpoints to witnesses and brings back what they answer. */
+static const char *const anchor_rights[] = {
+	"USAGE ON SCHEMA custody",
+	"SELECT ON custody.witnesses",
+	"EXECUTE ON FUNCTION custody.checkpoint(pg_catalog.int8)",
+	"EXECUTE ON FUNCTION custody.verifier_key(pg_catalog.int4)",
+	"EXECUTE ON FUNCTION custody.prove_consistency(pg_catalog.int8, pg_catalog.int8)",
+	"EXECUTE ON FUNCTION custody.add_cosignature(pg_catalog.int8, pg_catalog.text)",
 	NULL
 };
 
@@ -142,5 +154,13 @@ Datum
 custody_sql_grant_witness_client(PG_FUNCTION_ARGS)
 {
 	grant(witness_client_rights, PG_GETARG_OID(0));
+	PG_RETURN_VOID();
+}
+
+PG_FUNCTION_INFO_V1(custody_sql_grant_anchor);
+Datum
+custody_sql_grant_anchor(PG_FUNCTION_ARGS)
+{
+	grant(anchor_rights, PG_GETARG_OID(0));
 	PG_RETURN_VOID();
 }

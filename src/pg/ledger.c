@@ -1,7 +1,7 @@
 /*
  * ledger.c
  *	  Where the log stands: its last blocks, its incarnation, its keys; and
- *	  the SQL functions that show a checkpoint, a verifier key, a leaf.
+ *	  the SQL functions that show a verifier key, a leaf.
  *
  * Reading only, under the active snapshot, on a hot standby as well.  Bytes
  * that do not decode raise ERRCODE_CUSTODY_LEDGER_CORRUPTED: a sealer must
@@ -24,7 +24,6 @@
 #include "pg/ledger.h"
 #include "pg/reader.h"
 
-PG_FUNCTION_INFO_V1(custody_sql_checkpoint);
 PG_FUNCTION_INFO_V1(custody_sql_verifier_key);
 PG_FUNCTION_INFO_V1(custody_sql_leaf);
 
@@ -84,13 +83,13 @@ custody_ledger_incarnation_of(uint32 number, CustodyIncarnation *incarnation)
 	return found;
 }
 
-/* Text of the checkpoint of a size, NULL if there is none. */
-static text *
+/* The checkpoint of a size, NULL if there is none. */
+static bytea *
 load_checkpoint(int64 tree_size)
 {
 	ScanKeyData key;
 	CustodyScan scan;
-	text	   *note = NULL;
+	bytea	   *note = NULL;
 
 	custody_catalog_key_int8(&key, Anum_checkpoint_tree_size,
 							 BTEqualStrategyNumber, tree_size);
@@ -166,6 +165,30 @@ custody_ledger_blocks(CustodyBlock *last, CustodyBlock *before)
 	custody_catalog_scan_end(&scan);
 }
 
+bool
+custody_ledger_root(int64 tree_size, Snapshot snapshot, uint8 root[CC_DIGEST_SIZE])
+{
+	CustodyScan scan;
+	ScanKeyData key;
+	bool		found = false;
+
+	custody_catalog_key_int8(&key, Anum_block_tree_size, BTEqualStrategyNumber, tree_size);
+	custody_catalog_scan_begin(&scan, CUSTODY_LOG_BLOCK, CUSTODY_BLOCK_TREE_SIZE,
+							   snapshot, ForwardScanDirection, 1, &key);
+	if (custody_catalog_scan_next(&scan))
+	{
+		bytea	   *nodes = custody_catalog_get_bytea(&scan, Anum_block_frontier);
+		cc_frontier f;
+
+		found = cc_frontier_load(&f, (uint64) tree_size, VARDATA_ANY(nodes),
+								 VARSIZE_ANY_EXHDR(nodes)) == CC_OK;
+		if (found)
+			cc_frontier_root(&f, root);
+	}
+	custody_catalog_scan_end(&scan);
+	return found;
+}
+
 uint32
 custody_ledger_epoch(char **verifier_key)
 {
@@ -215,44 +238,39 @@ nothing_sealed(void)
 			 errhint("Run \"SELECT custody.seal()\".")));
 }
 
-/* The latest checkpoint, NULL if there is none. */
-static text *
-latest_checkpoint(void)
+/* The latest checkpoint and its size. */
+static bytea *
+latest_checkpoint(int64 *tree_size)
 {
 	CustodyScan scan;
-	text	   *note = NULL;
+	bytea	   *note = NULL;
 
 	custody_catalog_scan_begin(&scan, CUSTODY_LOG_CHECKPOINT,
 							   CUSTODY_CHECKPOINT_PKEY, GetActiveSnapshot(),
 							   BackwardScanDirection, 0, NULL);
 	if (custody_catalog_scan_next(&scan))
+	{
+		*tree_size = DatumGetInt64(custody_catalog_get(&scan, Anum_checkpoint_tree_size));
 		note = custody_catalog_get_bytea(&scan, Anum_checkpoint_note);
+	}
 	custody_catalog_scan_end(&scan);
+	if (note == NULL)
+		nothing_sealed();
 	return note;
 }
 
-/* custody.checkpoint(tree_size bigint) returns text */
-Datum
-custody_sql_checkpoint(PG_FUNCTION_ARGS)
+bytea *
+custody_ledger_checkpoint(bool latest, int64 *tree_size)
 {
-	text	   *note;
+	bytea	   *note = latest ? latest_checkpoint(tree_size) : load_checkpoint(*tree_size);
 
-	if (PG_ARGISNULL(0))
-	{
-		note = latest_checkpoint();
-		if (note == NULL)
-			nothing_sealed();
-		PG_RETURN_TEXT_P(note);
-	}
-	note = load_checkpoint(PG_GETARG_INT64(0));
 	if (note == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("there is no checkpoint of size " INT64_FORMAT,
-						PG_GETARG_INT64(0)),
+				 errmsg("there is no checkpoint of size " INT64_FORMAT, *tree_size),
 				 errdetail("Only the size of the log after a block is signed."),
 				 errhint("See column \"tree_size\" of custody.blocks.")));
-	PG_RETURN_TEXT_P(note);
+	return note;
 }
 
 /* custody.verifier_key(epoch integer) returns text */

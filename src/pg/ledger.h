@@ -42,6 +42,13 @@ extern void custody_ledger_incarnation(CustodyIncarnation *incarnation);
 extern bool custody_ledger_incarnation_of(uint32 number, CustodyIncarnation *incarnation);
 /* The last two blocks; raises if they cannot be decoded. */
 extern void custody_ledger_blocks(CustodyBlock *last, CustodyBlock *before);
+/*
+ * The stored note of *tree_size, or the latest, whose size that becomes; raises
+ * if there is none.
+ */
+extern bytea *custody_ledger_checkpoint(bool latest, int64 *tree_size);
+/* The root of the tree at a block's end, by log_block; false if it has none. */
+extern bool custody_ledger_root(int64 tree_size, Snapshot snapshot, uint8 root[CC_DIGEST_SIZE]);
 /* The latest key epoch and its verifier key, palloc'd; 0 and NULL if none. */
 extern uint32 custody_ledger_epoch(char **verifier_key);
 /* Verifier key of an epoch, palloc'd; NULL if there is none. */

@@ -19,6 +19,7 @@
 #include "core/tlogproof.h"
 #include "pg/catalog.h"
 #include "pg/compat.h"
+#include "pg/cosignature.h"
 #include "pg/error.h"
 #include "pg/prove.h"
 #include "pg/treehash.h"
@@ -91,6 +92,7 @@ custody_prove_signed(const int64 *size, Snapshot snapshot)
 								 *size, snapshot, &found);
 	if (result->note == NULL)
 		refuse_unsigned(*size, snapshot);
+	result->note = custody_cosignature_note(result->note, found, snapshot);
 	custody_check_ledger(cc_checkpoint_parse(&result->checkpoint,
 											 VARDATA_ANY(result->note),
 											 VARSIZE_ANY_EXHDR(result->note)),

@@ -10,7 +10,7 @@
 
 #include "core/tlogproof.h"
 
-/* A stored checkpoint. */
+/* A stored checkpoint, with the lines of trusted witnesses. */
 typedef struct CustodySigned
 {
 	text	   *note;

@@ -123,6 +123,7 @@ verify_all(CustodyVerify *v, ArrayType *anchors)
 	custody_verify_state_init(v);
 	custody_verify_ledger(v, anchors);
 	custody_verify_events_end(v);
+	custody_verify_cosignatures(v);
 	custody_verify_state(v);
 	custody_verify_capture(v);
 	PopActiveSnapshot();

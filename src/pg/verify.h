@@ -4,10 +4,10 @@
  *
  * verify.c drives.  verify_ledger.c walks blocks and leaves (verify_walk.h),
  * verify_entries.c the entries of a transaction, verify_tree.c holds tiles,
- * checkpoints and anchors against the tree, verify_events.c our tables against
- * the control events, verify_state.c live rows against the ledger
- * (verify_state.h); verify_capture.c looks at the triggers; verify_report.c
- * makes the findings.
+ * checkpoints and anchors against the tree, verify_cosignature.c what witnesses
+ * said of them, verify_events.c our tables against the control events,
+ * verify_state.c live rows against the ledger (verify_state.h);
+ * verify_capture.c looks at the triggers; verify_report.c makes the findings.
  */
 #ifndef CUSTODY_VERIFY_H
 #define CUSTODY_VERIFY_H
@@ -143,6 +143,11 @@ extern void custody_verify_events_end(CustodyVerify *v);
 /* Fill an allocated version from definition bytes; false if not canonical. */
 extern bool custody_verify_decode_version(CustodyVerifyVersion *version,
 										  const void *data, size_t len);
+
+/* verify_cosignature.c */
+
+/* Every stored cosignature against its checkpoint. */
+extern void custody_verify_cosignatures(CustodyVerify *v);
 
 /* verify_tree.c */
 

@@ -260,7 +260,7 @@ static const char *const own_tables[] = {
 	"log_tile", "log_checkpoint", "log_anchor", "log_inspection",
 	"log_relation", "log_release",
 	"log_schema", "log_key", "log_incarnation", "log_trusted_log", "log_cosigned",
-	"log_witness_key"
+	"log_witness_key", "log_witness", "log_cosignature"
 };
 
 static const char *const own_indexes[] = {
@@ -271,7 +271,7 @@ static const char *const own_indexes[] = {
 	"log_relation_pkey",
 	"log_release_pkey", "log_schema_pkey", "log_schema_relation_id_idx",
 	"log_key_pkey", "log_incarnation_pkey", "log_trusted_log_pkey",
-	"log_cosigned_pkey", "log_witness_key_pkey"
+	"log_cosigned_pkey", "log_witness_key_pkey", "log_witness_pkey", "log_cosignature_pkey"
 };
 
 static void

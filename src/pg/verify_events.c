@@ -260,7 +260,9 @@ custody_verify_events_init(CustodyVerify *v)
 	load_relations(v);
 	load_keys(v);
 	load_incarnations(v);
-	custody_verify_witness_init(v);
+	custody_verify_bodies_init(v);
+	custody_verify_witness_rows(v);
+	custody_verify_witnesses_rows(v);
 }
 
 void
@@ -290,10 +292,11 @@ custody_verify_event(CustodyVerify *v, const cc_entry *e)
 		case CC_KIND_INCARNATION:
 			incarnation_event(v, e);
 			break;
+		case CC_KIND_WITNESS:
 		case CC_KIND_COSIGNED:
 		case CC_KIND_TRUSTED_LOG:
 		case CC_KIND_WITNESS_KEY:
-			custody_verify_witness_event(v, e);
+			custody_verify_body_event(v, e);
 			break;
 		default:
 			break;
@@ -344,5 +347,5 @@ custody_verify_events_end(CustodyVerify *v)
 	custody_verify_versions_end(v);
 	end_relations(v);
 	end_keys(v);
-	custody_verify_witness_end(v);
+	custody_verify_bodies_end(v);
 }

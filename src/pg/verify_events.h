@@ -28,7 +28,8 @@ typedef struct CustodyVerifyEvents
 	HTAB	   *relations;
 	HTAB	   *keys;
 	HTAB	   *incarnations;
-	HTAB	   *witnessing;
+	HTAB	   *bodies;
+	List	   *witnesses;		/* statements: CustodyWitness * */
 } CustodyVerifyEvents;
 
 /* verify_events.c */
@@ -49,12 +50,22 @@ extern void custody_verify_schema_event(CustodyVerify *v, const cc_entry *e);
 /* After all entries: log_schema as a whole; notes what versions say. */
 extern void custody_verify_versions_end(CustodyVerify *v);
 
-/* verify_witness.c */
+/* verify_bodies.c */
 
-extern void custody_verify_witness_init(CustodyVerify *v);
-/* An entry about witnessing was read at the current place. */
-extern void custody_verify_witness_event(CustodyVerify *v, const cc_entry *e);
+extern void custody_verify_bodies_init(CustodyVerify *v);
+/* A row says that there must be an event with this body, which is freed. */
+extern void custody_verify_body_row(CustodyVerify *v, cc_kind kind, bytea *body);
+/* An event was read at the current place; its rows are all known. */
+extern void custody_verify_body_event(CustodyVerify *v, const cc_entry *e);
 /* After all entries */
-extern void custody_verify_witness_end(CustodyVerify *v);
+extern void custody_verify_bodies_end(CustodyVerify *v);
+
+/* verify_witness.c: what this database did as a witness */
+
+extern void custody_verify_witness_rows(CustodyVerify *v);
+
+/* verify_cosignature.c: the witnesses of this log */
+
+extern void custody_verify_witnesses_rows(CustodyVerify *v);
 
 #endif							/* CUSTODY_VERIFY_EVENTS_H */

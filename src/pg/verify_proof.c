@@ -1,6 +1,6 @@
 /*
  * verify_proof.c
- *	  SQL: verify_proof(bundle, verifier_keys).
+ *	  SQL: verify_proof(bundle, verifier_keys, policy).
  *
  * Reads no table: what is shown comes from the proof's own bytes, after they
  * were checked, and what is trusted comes from the caller.  A proof that is not
@@ -20,6 +20,7 @@
 #include "utils/timestamp.h"
 
 #include "core/historyproof.h"
+#include "core/policy.h"
 #include "pg/entryrow.h"
 #include "pg/rowjson.h"
 
@@ -107,33 +108,79 @@ refuse_keys(const char *message, const char *detail)
 			 errhint("Give the keys you trust, as name+hash+base64; custody.verifier_key() shows a ledger's own.")));
 }
 
-static cc_vkey *
-parse_keys(FunctionCallInfo fcinfo, size_t *nkeys)
+/* What the caller trusts. */
+typedef struct Trust
+{
+	cc_vkey    *keys;			/* given, and of the policy's logs */
+	size_t		nkeys;
+	cc_policy  *policy;			/* or NULL */
+} Trust;
+
+/* NULL if there is none. */
+static cc_policy *
+parse_policy(FunctionCallInfo fcinfo)
+{
+	cc_policy  *policy;
+	cc_policy_fault fault;
+	char	   *source;
+	size_t		len;
+
+	if (PG_ARGISNULL(2))
+		return NULL;
+	source = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	len = strlen(source);
+	if (len > 0 && source[len - 1] != '\n')
+		source[len++] = '\n';		/* the NUL makes room; psql takes the last one */
+	policy = palloc(sizeof(cc_policy));
+	if (cc_policy_parse(policy, source, len, &fault) != CC_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("this is not a policy"),
+				 errdetail("Line " UINT64_FORMAT ": %s.", fault.line, fault.what),
+				 errhint("Give the text of a C2SP tlog-policy file.")));
+	return policy;
+}
+
+static void
+parse_keys(FunctionCallInfo fcinfo, Trust *t)
 {
 	Datum	   *elements;
 	bool	   *nulls;
-	cc_vkey    *keys;
 	int			n = 0;
+	int			nlogs;
 
+	t->policy = parse_policy(fcinfo);
+	nlogs = t->policy == NULL ? 0 : t->policy->nlogs;
 	if (!PG_ARGISNULL(1))
 		deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT,
 						  &elements, &nulls, &n);
-	if (n == 0)
+	if (n + nlogs == 0)
 		refuse_keys("no verifier key was given",
 					"A proof says who signed it, not whom to trust.");
-	keys = palloc0(n * sizeof(cc_vkey));
+	t->nkeys = n + nlogs;
+	t->keys = palloc0(t->nkeys * sizeof(cc_vkey));
 	for (int i = 0; i < n; i++)
 	{
 		text	   *key = nulls[i] ? NULL : DatumGetTextPP(elements[i]);
 		cc_status	status = key == NULL ? CC_E_TRUNCATED :
-			cc_vkey_parse(&keys[i], VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
+			cc_vkey_parse(&t->keys[i], VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
 
 		if (status != CC_OK)
 			refuse_keys(psprintf("verifier key %d cannot be read", i + 1),
 						psprintf("It is no key: %s.", cc_status_text(status)));
 	}
-	*nkeys = n;
-	return keys;
+	if (nlogs > 0)
+		memcpy(t->keys + n, t->policy->logs, nlogs * sizeof(cc_vkey));
+}
+
+/* Have enough witnesses cosigned?  *step says so if not. */
+static cc_status
+check_witnesses(const Trust *t, const cc_checkpoint *c, cc_proof_step *step)
+{
+	if (t->policy == NULL)
+		return CC_OK;
+	*step = CC_STEP_WITNESSES;
+	return cc_policy_quorum(t->policy, c);
 }
 
 /* Room for a proof of the widest table. */
@@ -241,7 +288,7 @@ set_version(Shown *result, const Version *v)
 }
 
 static void
-verify_row(Shown *result, char *text, size_t len, const cc_vkey *keys, size_t nkeys)
+verify_row(Shown *result, char *text, size_t len, const Trust *t)
 {
 	cc_row_proof *p = make_proof();
 	Version		v = {&p->entry, &p->record, &p->schema, p->key, p->columns};
@@ -253,7 +300,9 @@ verify_row(Shown *result, char *text, size_t len, const cc_vkey *keys, size_t nk
 		refuse_proof(result, psprintf("this is no proof of a row: %s", cc_status_text(status)));
 		return;
 	}
-	status = cc_row_proof_check(p, keys, nkeys, &step);
+	status = cc_row_proof_check(p, t->keys, t->nkeys, &step);
+	if (status == CC_OK)
+		status = check_witnesses(t, &p->checkpoint, &step);
 	if (status != CC_OK)
 	{
 		refuse_proof(result, psprintf("%s: %s", cc_proof_step_text(step), cc_status_text(status)));
@@ -308,7 +357,7 @@ show_life(Shown *result, const cc_history *h, cc_history_room *room)
 }
 
 static void
-verify_history(Shown *result, char *text, size_t len, const cc_vkey *keys, size_t nkeys)
+verify_history(Shown *result, char *text, size_t len, const Trust *t)
 {
 	cc_history *h = palloc0(sizeof(cc_history));
 	cc_history_room *room = palloc(sizeof(cc_history_room));
@@ -327,7 +376,9 @@ verify_history(Shown *result, char *text, size_t len, const cc_vkey *keys, size_
 		refuse_proof(result, psprintf("this is no proof of a history: %s", cc_status_text(status)));
 		return;
 	}
-	status = cc_history_check(h, room, keys, nkeys, &step, &at);
+	status = cc_history_check(h, room, t->keys, t->nkeys, &step, &at);
+	if (status == CC_OK)
+		status = check_witnesses(t, &h->checkpoint, &step);
 	if (status == CC_OK)
 		show_life(result, h, room);
 	else if (at < h->nitems)
@@ -339,7 +390,7 @@ verify_history(Shown *result, char *text, size_t len, const cc_vkey *keys, size_
 }
 
 static void
-verify(Shown *result, text *bundle, const cc_vkey *keys, size_t nkeys)
+verify(Shown *result, text *bundle, const Trust *t)
 {
 	size_t		len = VARSIZE_ANY_EXHDR(bundle);
 	char	   *copy = palloc(len + 2);
@@ -349,26 +400,25 @@ verify(Shown *result, text *bundle, const cc_vkey *keys, size_t nkeys)
 	len = cc_note_restore(copy, len);
 	if (len >= strlen(CC_HISTORY_HEADER) &&
 		memcmp(copy, CC_HISTORY_HEADER, strlen(CC_HISTORY_HEADER)) == 0)
-		verify_history(result, copy, len, keys, nkeys);
+		verify_history(result, copy, len, t);
 	else
-		verify_row(result, copy, len, keys, nkeys);
+		verify_row(result, copy, len, t);
 }
 
-/* custody.verify_proof(bundle text, verifier_keys text[]) */
+/* custody.verify_proof(bundle text, verifier_keys text[], policy text) */
 Datum
 custody_sql_verify_proof(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	cc_vkey    *keys;
-	size_t		nkeys;
+	Trust		trust;
 	Shown		result;
 
 	InitMaterializedSRF(fcinfo, 0);
-	keys = parse_keys(fcinfo, &nkeys);
+	parse_keys(fcinfo, &trust);
 	result.rsinfo = rsinfo;
 	if (PG_ARGISNULL(0))
 		refuse_proof(&result, "this is no proof of a row: it is NULL");
 	else
-		verify(&result, PG_GETARG_TEXT_PP(0), keys, nkeys);
+		verify(&result, PG_GETARG_TEXT_PP(0), &trust);
 	return (Datum) 0;
 }

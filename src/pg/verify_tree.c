@@ -18,6 +18,7 @@
 #include "utils/memutils.h"
 
 #include "pg/catalog.h"
+#include "pg/ledger.h"
 #include "pg/verify.h"
 
 #define TILE_LEVELS 8
@@ -375,30 +376,6 @@ custody_verify_tree_anchors(CustodyVerify *v, const cc_frontier *log)
 	}
 }
 
-/* The stored root at a block's end; false if there is none to be read. */
-static bool
-stored_root(CustodyVerify *v, uint64 size, uint8 root[CC_DIGEST_SIZE])
-{
-	CustodyScan scan;
-	ScanKeyData key;
-	bool		found = false;
-
-	custody_catalog_key_int8(&key, Anum_block_tree_size, BTEqualStrategyNumber, (int64) size);
-	custody_catalog_scan_begin(&scan, CUSTODY_LOG_BLOCK, CUSTODY_BLOCK_TREE_SIZE,
-							   v->snapshot, ForwardScanDirection, 1, &key);
-	if (custody_catalog_scan_next(&scan))
-	{
-		bytea	   *nodes = custody_catalog_get_bytea(&scan, Anum_block_frontier);
-		cc_frontier f;
-
-		found = cc_frontier_load(&f, size, VARDATA_ANY(nodes), VARSIZE_ANY_EXHDR(nodes)) == CC_OK;
-		if (found)
-			cc_frontier_root(&f, root);
-	}
-	custody_catalog_scan_end(&scan);
-	return found;
-}
-
 /*
  * Anchors of sizes not met on the way: beyond the end, before 'since', or
  * within a block, at whose leaves the tree is not kept.
@@ -419,7 +396,7 @@ end_anchors(CustodyVerify *v, uint64 size)
 									 "checkpoint of size %llu was signed, the ledger has only %llu leaves: %llu leaves are missing",
 									 (unsigned long long) wanted, (unsigned long long) size,
 									 (unsigned long long) (wanted - size));
-		else if (stored_root(v, wanted, root))
+		else if (custody_ledger_root((int64) wanted, v->snapshot, root))
 			compare_anchor(v, a, root);
 		else
 			custody_verify_tampering(v, "anchor_mismatch", NULL, (int64) wanted - 1, NULL,

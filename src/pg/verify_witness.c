@@ -3,10 +3,7 @@
  *	  What this database did as a witness: its tables against the entries.
  *
  * Trusted logs, cosigned checkpoints and the witness's keys are kept in tables
- * for quick use; the ledger says the same in control events.  Each row says
- * the body that its event must have, so rows and events are compared as sets
- * of bodies: an altered row is one without an event and an event without a
- * row.
+ * for quick use; the ledger says the same in control events.
  *
  * The checkpoint in a row of log_cosigned is not in the event: it must be the
  * one the event names, signed by a key that was trusted at some time.
@@ -17,22 +14,12 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "core/digest.h"
 #include "pg/catalog.h"
 #include "pg/compat.h"
 #include "pg/cosigned.h"
 #include "pg/incarnation.h"
 #include "pg/trustlog.h"
 #include "pg/verify_events.h"
-
-/* What a row or an event says. */
-typedef struct KnownBody
-{
-	uint8		digest[CC_DIGEST_SIZE]; /* hash key: of kind and body */
-	cc_kind		kind;
-	bool		stored;
-	bool		announced;
-} KnownBody;
 
 /* Keys of other logs, trusted at some time. */
 typedef struct LogKeys
@@ -41,40 +28,6 @@ typedef struct LogKeys
 	size_t		n;
 	size_t		capacity;
 } LogKeys;
-
-static KnownBody *
-known_body(CustodyVerify *v, cc_kind kind, const void *body, size_t len)
-{
-	uint8		digest[CC_DIGEST_SIZE];
-	KnownBody  *known;
-	bool		found;
-
-	cc_digest_prefixed(digest, (uint8_t) kind, body, len);
-	known = hash_search(v->events->witnessing, digest, HASH_ENTER, &found);
-	if (!found)
-	{
-		known->kind = kind;
-		known->stored = known->announced = false;
-	}
-	return known;
-}
-
-static void
-note_row(CustodyVerify *v, cc_kind kind, bytea *body)
-{
-	known_body(v, kind, VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body))->stored = true;
-	pfree(body);
-}
-
-/* The table of a kind, and what its findings begin with. */
-static const char *
-table_of(cc_kind kind)
-{
-	return kind == CC_KIND_COSIGNED ? "cosigned" :
-		kind == CC_KIND_TRUSTED_LOG ? "trusted_log" : "witness_key";
-}
-
-/* Rows */
 
 static void
 add_key(LogKeys *known, const char *verifier_key)
@@ -113,7 +66,7 @@ load_trusted_logs(CustodyVerify *v, LogKeys *known)
 		char	   *reason = TextDatumGetCString(custody_catalog_get(&scan, Anum_trusted_log_reason));
 
 		add_key(known, key);
-		note_row(v, CC_KIND_TRUSTED_LOG, custody_trustlog_event(key, statement, trusted, reason));
+		custody_verify_body_row(v, CC_KIND_TRUSTED_LOG, custody_trustlog_event(key, statement, trusted, reason));
 	}
 	custody_catalog_scan_end(&scan);
 }
@@ -126,9 +79,9 @@ load_witness_keys(CustodyVerify *v)
 	custody_catalog_scan_begin(&scan, CUSTODY_LOG_WITNESS_KEY, CUSTODY_WITNESS_KEY_PKEY,
 							   v->snapshot, ForwardScanDirection, 0, NULL);
 	while (custody_catalog_scan_next(&scan))
-		note_row(v, CC_KIND_WITNESS_KEY,
-				 custody_incarnation_key_event(DatumGetUInt32(custody_catalog_get(&scan, Anum_witness_key_incarnation)),
-											   TextDatumGetCString(custody_catalog_get(&scan, Anum_witness_key_verifier_key))));
+		custody_verify_body_row(v, CC_KIND_WITNESS_KEY,
+								custody_incarnation_key_event(DatumGetUInt32(custody_catalog_get(&scan, Anum_witness_key_incarnation)),
+															  TextDatumGetCString(custody_catalog_get(&scan, Anum_witness_key_verifier_key))));
 	custody_catalog_scan_end(&scan);
 }
 
@@ -160,22 +113,16 @@ load_cosigned(CustodyVerify *v, CustodyScan *scan, const LogKeys *known)
 		custody_verify_tampering(v, "cosigned_altered", NULL, CUSTODY_NO_LEAF, NULL,
 								 "log_cosigned has no checkpoint of size %llu that log \"%s\" signed",
 								 (unsigned long long) head.size, origin);
-	note_row(v, CC_KIND_COSIGNED,
-			 custody_cosigned_event(origin, &head, custody_cosigned_from_timestamp(at)));
+	custody_verify_body_row(v, CC_KIND_COSIGNED,
+							custody_cosigned_event(origin, &head, custody_cosigned_from_timestamp(at)));
 }
 
 void
-custody_verify_witness_init(CustodyVerify *v)
+custody_verify_witness_rows(CustodyVerify *v)
 {
-	HASHCTL		ctl = {0};
 	LogKeys		known;
 	CustodyScan scan;
 
-	ctl.keysize = CC_DIGEST_SIZE;
-	ctl.entrysize = sizeof(KnownBody);
-	ctl.hcxt = v->context;
-	v->events->witnessing = hash_create("custody witnessing", 64, &ctl,
-										HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	load_trusted_logs(v, &known);
 	load_witness_keys(v);
 	custody_catalog_scan_begin(&scan, CUSTODY_LOG_COSIGNED, CUSTODY_COSIGNED_PKEY,
@@ -191,33 +138,4 @@ custody_verify_witness_init(CustodyVerify *v)
 	}
 	custody_catalog_scan_end(&scan);
 	pfree(known.keys);
-}
-
-/* Events */
-
-void
-custody_verify_witness_event(CustodyVerify *v, const cc_entry *e)
-{
-	KnownBody  *known = known_body(v, e->kind, e->body.data, e->body.len);
-
-	known->announced = true;
-	if (!known->stored)
-		custody_verify_tampering(v, psprintf("%s_missing", table_of(e->kind)), NULL,
-								 v->place.leaf_index, custody_verify_where(&v->place),
-								 "what an entry says is missing from log_%s, or says something else there",
-								 table_of(e->kind));
-}
-
-void
-custody_verify_witness_end(CustodyVerify *v)
-{
-	HASH_SEQ_STATUS seq;
-	KnownBody  *known;
-
-	hash_seq_init(&seq, v->events->witnessing);
-	while ((known = hash_seq_search(&seq)) != NULL)
-		if (known->stored && !known->announced)
-			custody_verify_tampering(v, psprintf("%s_extra", table_of(known->kind)), NULL,
-									 CUSTODY_NO_LEAF, NULL,
-									 "log_%s has a row that no entry says", table_of(known->kind));
 }

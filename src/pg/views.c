@@ -23,6 +23,7 @@
 #include "core/merkle.h"
 #include "pg/catalog.h"
 #include "pg/entryrow.h"
+#include "pg/grade.h"
 #include "pg/past.h"
 #include "pg/reader.h"
 #include "pg/rowjson.h"
@@ -256,7 +257,7 @@ set_root(Row *row, int64 tree_size, bytea *bytes)
 }
 
 static void
-put_block(Row *row, CustodyScan *blocks)
+put_block(Row *row, CustodyScan *blocks, const CustodyGrades *grades)
 {
 	int64		tree_size = DatumGetInt64(custody_catalog_get(blocks, Anum_block_tree_size));
 	Datum		value;
@@ -274,6 +275,8 @@ put_block(Row *row, CustodyScan *blocks)
 					 Anum_anchor_tree_size, Anum_anchor_anchored_at,
 					 tree_size, &value))
 		set(row, 10, value);
+	set(row, 11, CStringGetTextDatum(custody_grade_of(grades, tree_size)));
+	set(row, 12, PointerGetDatum(custody_grade_witnesses(grades, tree_size)));
 	put_row(row);
 }
 
@@ -283,12 +286,13 @@ custody_sql_read_blocks(PG_FUNCTION_ARGS)
 {
 	Row			row;
 	CustodyScan blocks;
+	CustodyGrades *grades = custody_grade_load(GetActiveSnapshot());
 
 	init_rows(&row, fcinfo);
 	custody_catalog_scan_begin(&blocks, CUSTODY_LOG_BLOCK, CUSTODY_BLOCK_PKEY,
 							   GetActiveSnapshot(), ForwardScanDirection, 0, NULL);
 	while (custody_catalog_scan_next(&blocks))
-		put_block(&row, &blocks);
+		put_block(&row, &blocks, grades);
 	custody_catalog_scan_end(&blocks);
 	return (Datum) 0;
 }

@@ -3,14 +3,19 @@
 
     cosign.py key SEED NAME               its verifier key
     cosign.py sign SEED NAME TIME < NOTE  its signature line for a checkpoint
+    cosign.py mldsa PEM DER NAME TIME < NOTE
+                                          both, of an ML-DSA-44 key
     cosign.py check KEY < NOTE            did the witness of that key cosign?
 
-SEED is 32 bytes in hexadecimal.  It cosigns whatever it is given.  The answer
+SEED is 32 bytes in hexadecimal.  PEM is a private key and DER its public key,
+for the openssl program (3.5 or later).  It cosigns whatever it is given.  The answer
 to "check" is the exit status.
 """
 
 import base64
+import subprocess
 import sys
+import tempfile
 
 import recompute as rc
 
@@ -46,10 +51,37 @@ def check(vkey, note):
     return False
 
 
+def short(data):
+    return bytes([len(data)]) + data
+
+
+def mldsa(pem, der, name, time, note):
+    with open(der, 'rb') as f:
+        typed = b'\6' + f.read()[-1312:]
+    keyid = rc.H(name.encode() + b'\n' + typed)[:4]
+    origin, size, root = note.split('\n')[:3]
+    message = (b'subtree/v1\n\0' + short(name.encode()) + rc.u64(time) +
+               short(origin.encode()) + rc.u64(0) + rc.u64(int(size)) +
+               base64.b64decode(root))
+    with tempfile.NamedTemporaryFile() as f:
+        f.write(message)
+        f.flush()
+        signature = subprocess.run(
+            ['openssl', 'pkeyutl', '-sign', '-inkey', pem, '-rawin', '-in', f.name],
+            check=True, capture_output=True).stdout
+    return '%s+%s+%s\n\u2014 %s %s\n' % (
+        name, keyid.hex(), base64.b64encode(typed).decode(), name,
+        base64.b64encode(keyid + rc.u64(time) + signature).decode())
+
+
 def main():
     if sys.argv[1] == 'check':
         note = sys.stdin.buffer.read().decode()
         sys.exit(0 if check(sys.argv[2], note) else 1)
+    if sys.argv[1] == 'mldsa':
+        made = mldsa(*sys.argv[2:5], int(sys.argv[5]), sys.stdin.buffer.read().decode())
+        sys.stdout.buffer.write(made.encode())
+        return
     what, seed, name = sys.argv[1], bytes.fromhex(sys.argv[2]), sys.argv[3]
     if what == 'key':
         typed, keyid = key(seed, name)

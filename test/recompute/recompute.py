@@ -405,19 +405,20 @@ def lookup_subject(value):
 KINDS = {1: 'baseline', 2: 'insert', 3: 'update', 4: 'delete',
          5: 'truncate', 16: 'protect', 17: 'unprotect', 18: 'schema',
          19: 'key', 20: 'erasure', 21: 'disclosure', 22: 'incarnation',
-         23: 'environment', 24: 'detach', 26: 'cosigned', 27: 'trusted log',
-         28: 'witness key'}
+         23: 'environment', 24: 'detach', 25: 'witness', 26: 'cosigned',
+         27: 'trusted log', 28: 'witness key'}
 HAS_ROW = ('baseline', 'insert', 'update')
 HAS_OVERWRITTEN = ('update', 'delete')
 ROW_LEVEL = HAS_ROW + ('delete',)
-NO_TABLE = ('key', 'incarnation', 'environment', 'cosigned', 'trusted log',
-            'witness key')
+NO_TABLE = ('key', 'incarnation', 'environment', 'witness', 'cosigned',
+            'trusted log', 'witness key')
 
 # Bodies of the other kinds: a number of bytes (an integer, or raw), or 't'.
 BODIES = {'truncate': (8,), 'detach': (8,), 'protect': 'tttt' + '8',
           'unprotect': 'ttt', 'key': '4t', 'erasure': '4ttttt',
           'disclosure': 'tt' + 'd', 'incarnation': '4tt8dt',
-          'environment': 'ttt', 'cosigned': 't8d8', 'trusted log': 't41t',
+          'environment': 'ttt', 'witness': 'tt41t', 'cosigned': 't8d8',
+          'trusted log': 't41t',
           'witness key': '4t'}
 
 

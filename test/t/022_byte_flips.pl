@@ -25,6 +25,21 @@ note "SEED=$seed FLIPS=$flips";
 my $node = start_node('flips');
 add_fixture($node, 'postgres');
 
+# A witness that was trusted, one that is, and what it cosigned.
+my $cosigner = "python3 -B '$FindBin::RealBin/../recompute/cosign.py'";
+my $seed_hex = '2a' x 32;
+my $witness_key = qx{$cosigner key $seed_hex witness.example/w} =~ s/\n//r;
+$node->safe_psql('postgres', qq{
+	SELECT custody.trust_witness('regulator', '$witness_key');
+	SELECT custody.distrust_witness('regulator', 'renamed');
+	SELECT custody.trust_witness('inspector', '$witness_key');
+	SELECT custody.seal()});
+my $note = PostgreSQL::Test::Utils::tempdir() . '/note';
+spew($note, $node->safe_psql('postgres', 'SELECT custody.checkpoint()'));
+my $cosigned = qx{$cosigner sign $seed_hex witness.example/w 1767225600 < '$note'};
+is($node->safe_psql('postgres', "SELECT custody.add_cosignature(split_part(custody.checkpoint(), E'\n', 2)::bigint, '$cosigned')"),
+	1, 'a cosignature to flip bits of');
+
 # Each column: how a bit of it is flipped, and what a finding must say.  A place
 # is a leaf index or a pattern over relation, message and detail; both are SQL
 # over the row before the flip.
@@ -38,6 +53,8 @@ my $protection = q{'protection ' || r.relation_id || '\M'};
 my $table_of = q{(SELECT 'version ' || r.version || '\M|^public\.' || p.relation FROM custody.log_relation p WHERE p.relation_id = r.relation_id)};
 my $epoch = q{'epoch ' || r.epoch || '\M'};
 my $incarnation = q{'incarnation ' || r.incarnation || '\M'};
+my $statement = q{'log_witness'};
+my $line = q{'log_cosignature: '};
 my @columns = (
 	[ 'log_transaction', 'txn_no', 'int', $leaf_of, $txn ],
 	[ 'log_transaction', 'xact_id', 'xid8', $leaf_of, $txn ],
@@ -73,7 +90,16 @@ my @columns = (
 	[ 'log_key', 'epoch', 'int', 'NULL::bigint', $epoch ],
 	[ 'log_key', 'verifier_key', 'text', 'NULL::bigint', $epoch ],
 	[ 'log_incarnation', 'incarnation', 'int', 'NULL::bigint', $incarnation ],
-	[ 'log_incarnation', 'origin', 'text', 'NULL::bigint', $incarnation ]);
+	[ 'log_incarnation', 'origin', 'text', 'NULL::bigint', $incarnation ],
+	[ 'log_witness', 'name', 'text', 'NULL::bigint', $statement ],
+	[ 'log_witness', 'statement', 'int', 'NULL::bigint', $statement ],
+	[ 'log_witness', 'verifier_key', 'text', 'NULL::bigint', $statement ],
+	[ 'log_witness', 'trusted', 'bool', 'NULL::bigint', $statement ],
+	[ 'log_witness', 'reason', 'text', 'NULL::bigint', $statement, 1, q{reason <> ''} ],
+	[ 'log_cosignature', 'tree_size', 'int', 'NULL::bigint', $line ],
+	[ 'log_cosignature', 'witness', 'text', 'NULL::bigint', $line ],
+	[ 'log_cosignature', 'key_id', 'int', 'NULL::bigint', $line ],
+	[ 'log_cosignature', 'line', 'bytea', 'NULL::bigint', $line ]);
 
 # Expression that gives the column with one bit flipped; 'pick' is random.
 my %flip = (
@@ -81,6 +107,7 @@ my %flip = (
 	int => 'pg_temp.flip_int(%1$s, pick, pg_typeof(%1$s)::text)',
 	xid8 => '(((%1$s::text::bigint) # (1::bigint << (pick * 62)::int))::text)::xid8',
 	oid => '(pg_temp.flip_int(%1$s::oid::bigint, pick, \'integer\'))::oid::regclass',
+	bool => 'NOT %1$s',
 	text => 'pg_temp.flip_text(%1$s::text, pick)',
 	array => 'pg_temp.flip_array(%1$s, pick)');
 

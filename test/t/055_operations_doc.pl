@@ -42,6 +42,9 @@ like(run_example($audit, 'the audit'), qr/^consistent: north\.example\/ledger of
 is($south->safe_psql('postgres', q{SELECT size FROM custody.cosigned}),
 	$north->safe_psql('postgres', 'SELECT max(tree_size) FROM custody.blocks'), 'South has seen all of it');
 
+is($north->safe_psql('postgres', 'SELECT DISTINCT grade, cosigned_by FROM custody.blocks'),
+	'cosigned|{south}', 'and says so of every block of North');
+
 # The table of refusals: each is one that a caller can get.
 my %listed = map { $_ => 1 } $section =~ /^\| (PC\d+) \|/mg;
 my %declared;

@@ -145,6 +145,17 @@ incarnation_event_codec(const uint8_t *data, size_t len, cc_writer *w)
 }
 
 static inline cc_status
+witness_event_codec(const uint8_t *data, size_t len, cc_writer *w)
+{
+	cc_witness_event e;
+	cc_status	status = cc_witness_event_decode(&e, slice_of(data, len));
+
+	if (status == CC_OK)
+		cc_write_witness_event(w, &e);
+	return status;
+}
+
+static inline cc_status
 cosigned_event_codec(const uint8_t *data, size_t len, cc_writer *w)
 {
 	cc_cosigned_event e;

@@ -161,6 +161,7 @@ sample_events(samples *s)
 	cc_incarnation_event incarnation;
 	cc_cosigned_event cosigned;
 	cc_trusted_log_event trusted;
+	cc_witness_event witness;
 
 	key.verifier_key = text_slice("a+00000000+AAAA");
 	cc_write_key_event(sample_begin(s, "key body", key_event_codec), &key);
@@ -201,6 +202,14 @@ sample_events(samples *s)
 	cc_write_trusted_log_event(sample_begin(s, "trusted log body",
 											trusted_log_event_codec),
 							   &trusted);
+	sample_end(s);
+	witness.name = text_slice("regulator");
+	witness.verifier_key = key.verifier_key;
+	witness.statement = 2;
+	witness.trusted = 0;
+	witness.reason = text_slice("key lost");
+	cc_write_witness_event(sample_begin(s, "witness body",
+										witness_event_codec), &witness);
 	sample_end(s);
 	cc_write_u64(sample_begin(s, "count body", count_body_codec), 12);
 	sample_end(s);

@@ -769,9 +769,9 @@ test_steps(void)
 	int			step;
 	int			said = 0;
 
-	for (step = CC_STEP_NONE; step <= CC_STEP_SIGNATURE + 1; step++)
+	for (step = CC_STEP_NONE; step <= CC_STEP_WITNESSES + 1; step++)
 		said += cc_proof_step_text((cc_proof_step) step)[0] != '\0';
-	ok(said == CC_STEP_SIGNATURE + 2, "every step has a text");
+	ok(said == CC_STEP_WITNESSES + 2, "every step has a text");
 }
 
 /* Changes of the text */
