@@ -166,6 +166,13 @@ like(run_program("proof --policy '$policy'", $proof->()), qr/^0 .*: valid, /, 'a
 my $text = slurp_file($policy);
 is(sql(qq{SELECT valid, problem FROM custody.verify_proof(custody.prove_row('patient', '{"id": 1}'), NULL, '$text')}),
 	't|', 'verify_proof() with the policy');
+my $life = put('life', sql(qq{SELECT custody.prove_history('patient', '{"id": 1}')}));
+like(run_program("history --policy '$policy'", $life), qr/^0 .*: valid, 1 version/s, 'a history with two witnesses');
+is(sql(qq{SELECT valid, problem FROM custody.verify_proof(custody.prove_history('patient', '{"id": 1}'), NULL, '$text')}),
+	't|', 'verify_proof() of a history with the policy');
+is(sql(qq{SELECT valid, problem FROM custody.verify_proof(custody.prove_history('patient', '{"id": 1}', NULL, $first), NULL, replace('$text', 'group g 2', 'group g all'))}),
+	'f|the checkpoint is not cosigned by a quorum of witnesses: too few witnesses have cosigned',
+	'and with too few');
 my $kept = put('kept', $plain);
 my $growth = put('growth', sql("SELECT custody.prove_consistency($first)"));
 like(run_program("consistency --policy '$policy' --old '$kept'", $growth), qr/^0 consistent/, 'growth with two witnesses');
