@@ -56,7 +56,7 @@ $node->safe_psql('postgres', q{
 	UPDATE dose SET mg = 3.0;
 	SELECT custody.seal();
 	CREATE FUNCTION shown(proof text, keys text[]) RETURNS text LANGUAGE sql SET timezone = 'UTC' AS $$
-		SELECT concat_ws('|', valid, relation, row_key, operation, changed_at, "values", tree_size, problem)
+		SELECT string_agg(concat_ws('|', valid, relation, row_key, operation, changed_at, "values", tree_size, problem), E'\n')
 		FROM custody.verify_proof(proof, keys) $$});
 $node->safe_psql('postgres', 'CREATE DATABASE stranger');
 $node->safe_psql('stranger', 'CREATE EXTENSION pg_custody;'
@@ -75,9 +75,13 @@ my %call = (
 	keyless => q{'keyless', '{"a": "x", "b": null}'},
 	deleted => q{'keyless', '{"a": null, "b": 1}'},
 	partition => q{'dose', '{"patient": 1, "given": "2026-01-05"}'});
-foreach my $name (sort keys %call)
+my %life = (
+	life => q{'kinds', '{"id": "M1"}'},
+	grown => qq{'dose', '{"patient": 1, "given": "2026-01-05"}', $size});
+foreach my $name (sort keys %call, keys %life)
 {
-	my $proof = $node->safe_psql('postgres', "SELECT custody.prove_row($call{$name})") . "\n";
+	my $proof = $node->safe_psql('postgres',
+		$call{$name} ? "SELECT custody.prove_row($call{$name})" : "SELECT custody.prove_history($life{$name})") . "\n";
 
 	spew("$folder/$name.proof", $proof);
 	spew("$folder/$name.shown", $node->safe_psql('postgres', "SELECT shown(pg_read_file('$folder/$name.proof'), ARRAY['$key'])"));
@@ -104,18 +108,21 @@ foreach my $from (sort map { s!.*/!!r } glob("$across/*"))
 	my $here = "$across/$from";
 	my $key = slurp("$here/keys") =~ s/\n//r;
 	my @proofs = sort map { m!([^/]+)\.proof$! } glob("$here/*.proof");
+	my @lives = grep { $life{$_} } @proofs;
 
-	is(scalar @proofs, scalar keys %call, "$from: proofs to check");
+	is(scalar @proofs, keys(%call) + keys(%life), "$from: proofs to check");
 	foreach my $name (@proofs)
 	{
 		is($node->safe_psql('stranger', "SELECT shown(pg_read_file('$here/$name.proof'), ARRAY['$key'])"),
 			slurp("$here/$name.shown"), "$from, $name: shows the same on $major");
 		like(slurp("$here/$name.shown"), qr/^t\|public\./, "$from, $name: valid where it was made");
-		command_ok([ 'python3', 'test/recompute/recompute.py', '--proof', "$here/$name.proof", $key ],
+		command_ok([ 'python3', 'test/recompute/recompute.py', $life{$name} ? '--history' : '--proof', "$here/$name.proof", $key ],
 			"$from, $name: recomputed");
 	}
-	command_ok([ 'pg_custody_verify', 'proof', '--keys', "$here/keys", map { "$here/$_.proof" } @proofs ],
+	command_ok([ 'pg_custody_verify', 'proof', '--keys', "$here/keys", map { "$here/$_.proof" } grep { !$life{$_} } @proofs ],
 		"$from: the program built on $major");
+	command_ok([ 'pg_custody_verify', 'history', '--keys', "$here/keys", "$here/$_.proof" ], "$from, $_: the program")
+	  foreach @lives;
 	command_ok([ 'pg_custody_verify', 'proof', '--keys', "$here/keys", '--leaf', "$here/leaf", "$here/leaf.tlog" ],
 		"$from: a leaf");
 	command_ok([ 'pg_custody_verify', 'consistency', '--keys', "$here/keys", '--old', "$here/old.note", "$here/growth" ],
