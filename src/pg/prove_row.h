@@ -8,10 +8,11 @@
 #include "fmgr.h"
 
 #include "core/redacted.h"
+#include "pg/compat.h"
 
 /* Arguments 0 (relation) and 1 (key) of a function; raises if they are unfit. */
 extern Oid custody_prove_relation(FunctionCallInfo fcinfo, const char *function);
-extern void custody_prove_refuse_unsealed(const char *table) pg_attribute_noreturn();
+pg_noreturn extern void custody_prove_refuse_unsealed(const char *table);
 /* An entry's private part as a proof shows it, palloc'd. */
 extern cc_slice custody_prove_redacted(const cc_entry *e, const cc_schema *s,
 									   const uint8 *secret, const cc_value *values,
