@@ -25,6 +25,7 @@
 #include "utils/snapmgr.h"
 
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/cosignature.h"
 #include "pg/error.h"
 #include "pg/ledger.h"

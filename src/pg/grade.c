@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/cosignature.h"
 #include "pg/grade.h"
 #include "pg/ledger.h"

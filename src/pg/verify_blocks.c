@@ -29,6 +29,7 @@
 
 #include "core/encode.h"
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/cosignature.h"
 #include "pg/grade.h"
 #include "pg/past.h"

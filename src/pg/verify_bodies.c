@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "core/digest.h"
+#include "pg/compat.h"
 #include "pg/verify_events.h"
 
 /* What a row or an event says. */

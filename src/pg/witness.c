@@ -24,6 +24,7 @@
 #include "pg/append.h"
 #include "pg/canonical.h"
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/witness.h"
 
 PG_FUNCTION_INFO_V1(custody_sql_trust_witness);
