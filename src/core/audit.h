@@ -156,6 +156,7 @@ typedef struct cc_audit
 	uint64_t	entry_count;	/* as the record says */
 	uint8_t		entry_root[CC_DIGEST_SIZE];
 	cc_frontier entry_tree;
+	uint8_t		entry_hash[CC_DIGEST_SIZE];	/* of the last entry */
 	int			entry_faults;	/* findings about entries of this leaf */
 } cc_audit;
 

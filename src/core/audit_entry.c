@@ -125,11 +125,10 @@ bool
 cc_audit_entry(cc_audit *a, cc_entry *e, const void *committed, size_t len,
 			   cc_findings *f)
 {
-	uint8_t		hash[CC_DIGEST_SIZE];
 	cc_status	status;
 
-	cc_merkle_leaf(hash, committed, len);
-	cc_frontier_append(&a->entry_tree, hash);
+	cc_merkle_leaf(a->entry_hash, committed, len);
+	cc_frontier_append(&a->entry_tree, a->entry_hash);
 	a->entries++;
 	status = cc_entry_decode(e, committed, len);
 	if (status == CC_OK && !cc_kind_is_row(e->kind))

@@ -138,6 +138,8 @@ extern bool cc_kind_has_row(cc_kind kind);	/* baseline, insert, update */
 extern bool cc_kind_has_overwritten(cc_kind kind);	/* update, delete */
 /* Lower-case name as in section 4 ("insert"); never NULL. */
 extern const char *cc_kind_name(cc_kind kind);
+/* Is kind listed, and are flags and numbers what it may have? */
+extern bool cc_entry_head_valid(const cc_entry *e);
 extern void cc_write_entry(cc_writer *w, const cc_entry *e);
 extern cc_status cc_entry_decode(cc_entry *e, const void *data, size_t len) CC_CHECK_RESULT;
 
@@ -269,6 +271,14 @@ typedef struct cc_record
 
 extern void cc_write_record(cc_writer *w, const cc_record *r);
 extern cc_status cc_record_decode(cc_record *r, const void *data, size_t len) CC_CHECK_RESULT;
+/*
+ * A record is open until it is sealed: it has no root yet.  cc_record_seal
+ * writes an open one with the root in its place.
+ */
+extern void cc_write_record_open(cc_writer *w, const cc_record *r);
+extern cc_status cc_record_decode_open(cc_record *r, const void *data, size_t len) CC_CHECK_RESULT;
+extern cc_status cc_record_seal(cc_writer *w, const void *data, size_t len,
+								const uint8_t root[CC_DIGEST_SIZE]) CC_CHECK_RESULT;
 
 /* Block header, section 5.2. */
 typedef struct cc_block

@@ -117,20 +117,22 @@ is_of_no_table(cc_kind kind)
 		kind == CC_KIND_WITNESS_KEY;
 }
 
+bool
+cc_entry_head_valid(const cc_entry *e)
+{
+	return kind_name((unsigned int) e->kind) != NULL &&
+		(e->flags & ~allowed_flags(e->kind)) == 0 &&
+		!(is_of_no_table(e->kind) && (e->relation != 0 || e->version != 0));
+}
+
 static void
 read_head(cc_reader *r, cc_entry *e)
 {
-	uint8_t		kind = cc_read_u8(r);
-
-	if (r->status == CC_OK && kind_name(kind) == NULL)
-		cc_reader_fail(r, CC_E_VALUE);
-	e->kind = (cc_kind) kind;
+	e->kind = (cc_kind) cc_read_u8(r);
 	e->flags = cc_read_u8(r);
 	e->relation = cc_read_u32(r);
 	e->version = cc_read_u32(r);
-	if (e->flags & ~allowed_flags(e->kind))
-		cc_reader_fail(r, CC_E_VALUE);
-	if (is_of_no_table(e->kind) && (e->relation != 0 || e->version != 0))
+	if (!cc_entry_head_valid(e))
 		cc_reader_fail(r, CC_E_VALUE);
 }
 

@@ -99,8 +99,8 @@ is_absent(field_type type, const void *member)
 	return text.len == 0;
 }
 
-void
-cc_write_record(cc_writer *w, const cc_record *r)
+static void
+write_record(cc_writer *w, const cc_record *r, bool open)
 {
 	int			i;
 
@@ -110,9 +110,22 @@ cc_write_record(cc_writer *w, const cc_record *r)
 	{
 		const char *member = (const char *) r + fields[i].offset;
 
-		if (!is_absent(fields[i].type, member))
+		if (!is_absent(fields[i].type, member) &&
+			!(open && i + 1 == CC_RECORD_ROOT))
 			write_field(w, (uint8_t) (i + 1), fields[i].type, member);
 	}
+}
+
+void
+cc_write_record(cc_writer *w, const cc_record *r)
+{
+	write_record(w, r, false);
+}
+
+void
+cc_write_record_open(cc_writer *w, const cc_record *r)
+{
+	write_record(w, r, true);
 }
 
 static cc_status
@@ -150,13 +163,14 @@ load_field(void *member, field_type type, cc_slice value)
 
 /* Are all fields between two tags, both exclusive, optional? */
 static bool
-may_skip(int from, int to)
+may_skip(int from, int to, bool open)
 {
 	int			tag;
 
 	for (tag = from + 1; tag < to; tag++)
 	{
-		if (tag <= NFIELDS && fields[tag - 1].type != FIELD_OPTIONAL)
+		if (tag <= NFIELDS && fields[tag - 1].type != FIELD_OPTIONAL &&
+			!(open && tag == CC_RECORD_ROOT))
 			return false;
 	}
 	return true;
@@ -164,7 +178,7 @@ may_skip(int from, int to)
 
 /* Reads one field and returns its tag; last is the tag before it. */
 static int
-read_field(cc_reader *r, cc_record *rec, int last)
+read_field(cc_reader *r, cc_record *rec, int last, bool open)
 {
 	int			tag = cc_read_u8(r);
 	cc_slice	value = cc_read_bytes(r);
@@ -172,7 +186,8 @@ read_field(cc_reader *r, cc_record *rec, int last)
 
 	if (r->status != CC_OK)
 		return last;
-	if (tag <= last || !may_skip(last, tag))
+	if (tag <= last || !may_skip(last, tag, open) ||
+		(open && tag == CC_RECORD_ROOT))
 		cc_reader_fail(r, CC_E_FORM);
 	else if (tag <= NFIELDS)
 	{
@@ -195,8 +210,8 @@ read_leaf_head(cc_reader *r, uint8_t type)
 		cc_reader_fail(r, CC_E_VALUE);
 }
 
-cc_status
-cc_record_decode(cc_record *rec, const void *data, size_t len)
+static cc_status
+decode_record(cc_record *rec, const void *data, size_t len, bool open)
 {
 	cc_reader	r;
 	int			last = 0;
@@ -205,10 +220,54 @@ cc_record_decode(cc_record *rec, const void *data, size_t len)
 	cc_reader_init(&r, data, len);
 	read_leaf_head(&r, CC_LEAF_TRANSACTION);
 	while (r.status == CC_OK && r.pos < r.len)
-		last = read_field(&r, rec, last);
-	if (!may_skip(last, NFIELDS + 1))
+		last = read_field(&r, rec, last, open);
+	if (!may_skip(last, NFIELDS + 1, open))
 		cc_reader_fail(&r, CC_E_TRUNCATED);
 	return cc_reader_end(&r);
+}
+
+cc_status
+cc_record_decode(cc_record *rec, const void *data, size_t len)
+{
+	return decode_record(rec, data, len, false);
+}
+
+cc_status
+cc_record_decode_open(cc_record *rec, const void *data, size_t len)
+{
+	return decode_record(rec, data, len, true);
+}
+
+cc_status
+cc_record_seal(cc_writer *w, const void *data, size_t len,
+			   const uint8_t root[CC_DIGEST_SIZE])
+{
+	cc_record	rec;
+	cc_reader	r;
+	cc_status	status = decode_record(&rec, data, len, true);
+	bool		written = false;
+
+	if (status != CC_OK)
+		return status;
+	cc_reader_init(&r, data, len);
+	cc_write_u8(w, cc_read_u8(&r));
+	cc_write_u8(w, cc_read_u8(&r));
+	while (r.pos < r.len || !written)
+	{
+		uint8_t		tag = r.pos < r.len ? r.data[r.pos] : UINT8_MAX;
+		cc_slice	value;
+
+		if (!written && tag > CC_RECORD_ROOT)
+		{
+			write_field(w, CC_RECORD_ROOT, FIELD_DIGEST, root);
+			written = true;
+			continue;
+		}
+		cc_write_u8(w, cc_read_u8(&r));
+		value = cc_read_bytes(&r);
+		cc_write_bytes(w, value.data, value.len);
+	}
+	return w->status;
 }
 
 void
