@@ -11,13 +11,9 @@ COMMENT ON SCHEMA custody IS 'pg_custody: tamper-evident ledger of protected tab
 
 -- Numbers.  Never gapless: a rolled back transaction leaves a hole.
 
-CREATE SEQUENCE custody.transaction_number CACHE 32;
-REVOKE ALL ON SEQUENCE custody.transaction_number FROM PUBLIC;
-COMMENT ON SEQUENCE custody.transaction_number IS 'names a transaction''s entries; drawn when its first entry is stored';
-
 CREATE SEQUENCE custody.commit_number;
 REVOKE ALL ON SEQUENCE custody.commit_number FROM PUBLIC;
-COMMENT ON SEQUENCE custody.commit_number IS 'orders transactions within a block; drawn at pre-commit';
+COMMENT ON SEQUENCE custody.commit_number IS 'orders transactions within a block, drawn at pre-commit; also names a transaction''s entries';
 
 CREATE SEQUENCE custody.relation_number AS integer;
 REVOKE ALL ON SEQUENCE custody.relation_number FROM PUBLIC;
@@ -27,55 +23,59 @@ CREATE SEQUENCE custody.version_number AS integer;
 REVOKE ALL ON SEQUENCE custody.version_number FROM PUBLIC;
 COMMENT ON SEQUENCE custody.version_number IS 'names one schema version of a protected table in entries';
 
--- The ledger.  Append-only; erasure alone rewrites log_chunk.private.
+-- The ledger.  Append-only; erasure alone rewrites stored entries.
 
 CREATE TABLE custody.log_transaction (
-	txn_no bigint NOT NULL,
 	xact_id xid8 NOT NULL,
+	txn_no bigint NOT NULL,
+	first_entry bigint NOT NULL,
 	record bytea NOT NULL,
-	CONSTRAINT log_transaction_pkey PRIMARY KEY (txn_no)
-);
+	entries bytea NOT NULL
+) WITH (toast_tuple_target = 8160);
 CREATE INDEX log_transaction_xact_id_idx ON custody.log_transaction (xact_id);
 REVOKE ALL ON TABLE custody.log_transaction FROM PUBLIC;
-COMMENT ON TABLE custody.log_transaction IS 'transaction records: what binds all entries of one database transaction';
-COMMENT ON COLUMN custody.log_transaction.txn_no IS 'transaction number';
+COMMENT ON TABLE custody.log_transaction IS 'transaction records, with the last entries of each transaction: all of them, if they fit';
 COMMENT ON COLUMN custody.log_transaction.xact_id IS 'transaction id, for picking up what committed since the last seal';
-COMMENT ON COLUMN custody.log_transaction.record IS 'transaction record, doc/format.md section 5.1';
+COMMENT ON COLUMN custody.log_transaction.txn_no IS 'transaction number';
+COMMENT ON COLUMN custody.log_transaction.first_entry IS 'entry number of the first entry in this row; earlier ones are in log_chunk';
+COMMENT ON COLUMN custody.log_transaction.record IS 'transaction record without the root over its entries, doc/format.md section 5.1';
+COMMENT ON COLUMN custody.log_transaction.entries IS 'stored entries, doc/storage.md';
 
 CREATE TABLE custody.log_chunk (
 	txn_no bigint NOT NULL,
 	first_entry bigint NOT NULL,
-	lookup bigint[] NOT NULL,
 	entries bytea NOT NULL,
-	private bytea NOT NULL,
 	CONSTRAINT log_chunk_pkey PRIMARY KEY (txn_no, first_entry)
 ) WITH (toast_tuple_target = 8160);
-CREATE INDEX log_chunk_lookup_idx ON custody.log_chunk USING gin (lookup);
 REVOKE ALL ON TABLE custody.log_chunk FROM PUBLIC;
-COMMENT ON TABLE custody.log_chunk IS 'entries, several to a row';
+COMMENT ON TABLE custody.log_chunk IS 'entries of transactions that have more than fit in log_transaction';
 COMMENT ON COLUMN custody.log_chunk.txn_no IS 'transaction number';
 COMMENT ON COLUMN custody.log_chunk.first_entry IS 'entry number of the first entry in this chunk';
-COMMENT ON COLUMN custody.log_chunk.lookup IS 'lookup numbers of row keys and subjects, doc/format.md section 3.5';
-COMMENT ON COLUMN custody.log_chunk.entries IS 'committed parts, each with its length before it';
-COMMENT ON COLUMN custody.log_chunk.private IS 'private parts, each with its length before it; the only erasable bytes';
+COMMENT ON COLUMN custody.log_chunk.entries IS 'stored entries, doc/storage.md; only their values can be erased';
 
 CREATE TABLE custody.log_subtree (
 	txn_no bigint NOT NULL,
 	tile_index bigint NOT NULL,
 	hashes bytea NOT NULL,
+	marks bytea NOT NULL,
 	CONSTRAINT log_subtree_pkey PRIMARY KEY (txn_no, tile_index)
 );
 ALTER TABLE custody.log_subtree ALTER COLUMN hashes SET STORAGE EXTERNAL;
+ALTER TABLE custody.log_subtree ALTER COLUMN marks SET STORAGE EXTERNAL;
 REVOKE ALL ON TABLE custody.log_subtree FROM PUBLIC;
-COMMENT ON TABLE custody.log_subtree IS 'roots over 256 entries each of large transactions, so that a proof need not hash them all; can be computed again';
+COMMENT ON TABLE custody.log_subtree IS 'of large transactions: roots over 256 entries each, so that a proof need not hash them all, and marks of the entries; decides nothing, can be computed again';
 COMMENT ON COLUMN custody.log_subtree.txn_no IS 'transaction number';
 COMMENT ON COLUMN custody.log_subtree.tile_index IS 'which 65536 entries, from 0';
 COMMENT ON COLUMN custody.log_subtree.hashes IS 'up to 256 hashes of 32 bytes';
+COMMENT ON COLUMN custody.log_subtree.marks IS 'the first four bytes of each entry''s hash, to tell which entry was altered';
 
 CREATE TABLE custody.log_leaf (
 	leaf_index bigint NOT NULL,
 	txn_no bigint,
+	xact_id xid8,
 	leaf_hash bytea NOT NULL,
+	root bytea,
+	marks bytea,
 	CONSTRAINT log_leaf_pkey PRIMARY KEY (leaf_index),
 	CONSTRAINT log_leaf_txn_no_key UNIQUE (txn_no)
 );
@@ -83,7 +83,25 @@ REVOKE ALL ON TABLE custody.log_leaf FROM PUBLIC;
 COMMENT ON TABLE custody.log_leaf IS 'positions in the log';
 COMMENT ON COLUMN custody.log_leaf.leaf_index IS 'position, from 0';
 COMMENT ON COLUMN custody.log_leaf.txn_no IS 'transaction number, NULL for a block header';
+COMMENT ON COLUMN custody.log_leaf.xact_id IS 'transaction id, by which log_transaction is found';
 COMMENT ON COLUMN custody.log_leaf.leaf_hash IS 'RFC 9162 leaf hash';
+COMMENT ON COLUMN custody.log_leaf.root IS 'root over the transaction''s entries, which belongs into its record';
+COMMENT ON COLUMN custody.log_leaf.marks IS 'the first four bytes of each entry''s hash, to tell which entry was altered; NULL: in log_subtree';
+
+CREATE TABLE custody.log_lookup (
+	level smallint NOT NULL,
+	run bigint NOT NULL,
+	first_number bigint NOT NULL,
+	items bytea NOT NULL
+) WITH (toast_tuple_target = 8160);
+ALTER TABLE custody.log_lookup ALTER COLUMN items SET STORAGE EXTERNAL;
+CREATE INDEX log_lookup_run_idx ON custody.log_lookup (level, run, first_number);
+REVOKE ALL ON TABLE custody.log_lookup FROM PUBLIC;
+COMMENT ON TABLE custody.log_lookup IS 'sealed entries by lookup number, doc/format.md section 3.5, in sorted runs; decides nothing, can be made again';
+COMMENT ON COLUMN custody.log_lookup.level IS 'runs of a level are merged into one of the next';
+COMMENT ON COLUMN custody.log_lookup.run IS 'run within its level';
+COMMENT ON COLUMN custody.log_lookup.first_number IS 'smallest lookup number in this row';
+COMMENT ON COLUMN custody.log_lookup.items IS 'lookup number, leaf index and entry number of each, packed, doc/storage.md';
 
 CREATE TABLE custody.log_block (
 	block_no bigint NOT NULL,
@@ -286,7 +304,6 @@ COMMENT ON COLUMN custody.log_cosignature.witness IS 'our name for the witness';
 COMMENT ON COLUMN custody.log_cosignature.key_id IS 'id of the key that cosigned, as in the line';
 COMMENT ON COLUMN custody.log_cosignature.line IS 'C2SP signature line with its line feed, in UTF-8 whatever the database''s encoding';
 
-SELECT pg_catalog.pg_extension_config_dump('custody.transaction_number', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.commit_number', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.relation_number', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.version_number', '');
@@ -294,6 +311,7 @@ SELECT pg_catalog.pg_extension_config_dump('custody.log_transaction', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.log_chunk', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.log_subtree', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.log_leaf', '');
+SELECT pg_catalog.pg_extension_config_dump('custody.log_lookup', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.log_block', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.log_tile', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.log_checkpoint', '');
@@ -375,6 +393,13 @@ AS 'MODULE_PATHNAME', 'custody_sql_seal'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION custody.seal() FROM PUBLIC;
 COMMENT ON FUNCTION custody.seal() IS 'seal and sign everything committed so far; returns the size of the log';
+
+CREATE FUNCTION custody.rebuild_lookup()
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'custody_sql_rebuild_lookup'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.rebuild_lookup() FROM PUBLIC;
+COMMENT ON FUNCTION custody.rebuild_lookup() IS 'make anew by what history finds the entries of a row or a person; returns the number of lookup numbers';
 
 CREATE FUNCTION custody.new_incarnation(reason text)
 RETURNS integer
@@ -637,7 +662,7 @@ COMMENT ON VIEW custody.entries IS 'entries of the log, one row each; leaf_index
 
 CREATE VIEW custody.transactions AS SELECT * FROM custody.read_transactions();
 REVOKE ALL ON TABLE custody.transactions FROM PUBLIC;
-COMMENT ON VIEW custody.transactions IS 'transaction records, decoded; leaf_index is NULL until sealed';
+COMMENT ON VIEW custody.transactions IS 'transaction records, decoded; leaf_index and root are NULL until sealed';
 
 CREATE VIEW custody.blocks AS SELECT * FROM custody.read_blocks();
 REVOKE ALL ON TABLE custody.blocks FROM PUBLIC;

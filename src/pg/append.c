@@ -2,82 +2,121 @@
  * append.c
  *	  Entries of the current transaction.
  *
- * Entries are buffered in levels, one for each subtransaction that has
- * entries of its own, and stored as rows of log_chunk when a level grows
- * large and at pre-commit.  A chunk is written by the subtransaction its
- * entries belong to, so a rollback removes exactly what it should.
+ * Entries are put together in chunks, as they are to be stored, in levels: one
+ * for each subtransaction that has entries of its own.  Full chunks are stored
+ * as rows of log_chunk when a level grows large and at pre-commit; the last
+ * one goes into the transaction's row of log_transaction.  A chunk is written
+ * by the subtransaction its entries belong to, so a rollback removes exactly
+ * what it should.
  *
- * Invariants: levels are in order of nesting; a level's mark is the state
- * before its first entry; only entries of the innermost level are stored while
- * others are open; entries are numbered in the order they are appended.
+ * Invariants: levels are in order of nesting; a level's mark is the count
+ * before its first entry; only chunks of the innermost level are stored while
+ * others are open; entries are numbered in the order they are appended; the
+ * entries of one chunk follow each other.
  *
- * Memory: one context below TopTransactionContext.
+ * Memory: one chunk for the whole session, which is all that most transactions
+ * need; everything else in a context that is reset when the transaction ends.
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
-#include "catalog/pg_type.h"
 #include "lib/ilist.h"
-#include "utils/array.h"
-#include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "core/chunk.h"
 #include "pg/append.h"
 #include "pg/catalog.h"
 #include "pg/error.h"
 #include "pg/xact.h"
 
-/* Payload of a chunk: fills a page, is neither compressed nor moved out. */
-#define CHUNK_BYTES 7600
+/*
+ * Entries in a row, with the record in the same row: what fills a page and is
+ * neither compressed nor moved out, with the fixed columns and all headers.
+ */
+#define CHUNK_BYTES (MaxHeapTupleSize - 64)
 
-/* Store full chunks of a level once it holds this much. */
-#define LEVEL_BYTES (16 * CHUNK_BYTES)
+/* Store full chunks of a level once it holds as many. */
+#define LEVEL_CHUNKS 16
 
-#define MAX_LOOKUPS 3
-
-/* Roots of subtrees are stored for transactions with as many entries. */
-#define SUBTREE_ENTRIES 4096
-
-/* One buffered entry, its bytes behind it: committed, then private part. */
-typedef struct BufferedEntry
+typedef struct Chunk
 {
 	slist_node	node;
-	uint64		number;
-	Size		committed_len;
-	Size		private_len;
-	int			nlookups;
-	int64		lookups[MAX_LOOKUPS];
-	uint8		bytes[FLEXIBLE_ARRAY_MEMBER];
-} BufferedEntry;
+	uint64		first;			/* entry number */
+	uint64		count;
+	cc_stored	last;			/* of its entries; slices not used */
+	Size		capacity;		/* of bytes */
+	Size		len;
+	bytea		varlena;		/* then the bytes */
+} Chunk;
 
 typedef struct Level
 {
 	struct Level *outer;
 	int			nest_level;
 	uint64		mark_count;
-	cc_frontier mark_tree;
-	slist_head	entries;		/* not yet stored, oldest first */
-	slist_node *last;
-	Size		bytes;
+	slist_head	chunks;			/* not yet stored, oldest first */
+	Chunk	   *last;
+	int			nchunks;
 } Level;
 
 static MemoryContext append_context = NULL;
+static bool context_used = false;
+static Chunk *session_chunk = NULL;
+static bool session_chunk_taken = false;
+static Level first_level;
 static Level *innermost = NULL;
 static int64 transaction_number = 0;	/* 0 = not drawn */
 static uint64 entry_count = 0;
-static cc_frontier tree;
 
-/* Roots over 256 entries each, entry_count / 256 of them. */
-static uint8 *subtrees = NULL;
-static uint64 subtree_capacity = 0;
-
-/* Bytes an entry takes in a chunk. */
-static Size
-stored_size(const BufferedEntry *e)
+static void *
+allocate(Size size)
 {
-	return cc_varint_size(e->committed_len) + e->committed_len +
-		cc_varint_size(e->private_len) + e->private_len +
-		e->nlookups * sizeof(int64);
+	if (append_context == NULL)
+		append_context = AllocSetContextCreate(TopMemoryContext, "custody entries",
+											   ALLOCSET_DEFAULT_SIZES);
+	context_used = true;
+	return MemoryContextAllocHuge(append_context, size);
+}
+
+/* An empty chunk with room for at least so many bytes. */
+static Chunk *
+make_chunk(Size capacity)
+{
+	Chunk	   *chunk;
+
+	capacity = Max(capacity, CHUNK_BYTES);
+	if (capacity > CHUNK_BYTES || session_chunk_taken)
+		chunk = allocate(offsetof(Chunk, varlena) + VARHDRSZ + capacity);
+	else
+	{
+		if (session_chunk == NULL)
+			session_chunk = MemoryContextAlloc(TopMemoryContext,
+											   offsetof(Chunk, varlena) + VARHDRSZ + CHUNK_BYTES);
+		chunk = session_chunk;
+		session_chunk_taken = true;
+	}
+	chunk->first = entry_count;
+	chunk->count = 0;
+	chunk->capacity = capacity;
+	chunk->len = 0;
+	return chunk;
+}
+
+static void
+free_chunk(Chunk *chunk)
+{
+	if (chunk == session_chunk)
+		session_chunk_taken = false;
+	else
+		pfree(chunk);
+}
+
+static bytea *
+chunk_bytes(Chunk *chunk)
+{
+	SET_VARSIZE(&chunk->varlena, VARHDRSZ + chunk->len);
+	return &chunk->varlena;
 }
 
 static Level *
@@ -88,275 +127,164 @@ current_level(void)
 
 	if (innermost != NULL && innermost->nest_level == nest_level)
 		return innermost;
-	if (append_context == NULL)
-	{
-		append_context = AllocSetContextCreate(TopTransactionContext,
-											   "custody entries",
-											   ALLOCSET_DEFAULT_SIZES);
-		cc_frontier_init(&tree);
-		entry_count = 0;
-	}
-	level = MemoryContextAllocZero(append_context, sizeof(Level));
+	if (innermost == NULL)
+		level = &first_level;
+	else
+		level = allocate(sizeof(Level));
+	memset(level, 0, sizeof(Level));
 	level->outer = innermost;
 	level->nest_level = nest_level;
 	level->mark_count = entry_count;
-	level->mark_tree = tree;
-	slist_init(&level->entries);
+	slist_init(&level->chunks);
 	innermost = level;
 	return level;
 }
 
 static void
-push_entry(Level *level, BufferedEntry *e)
+free_level(Level *level)
+{
+	innermost = level->outer;
+	if (level != &first_level)
+		pfree(level);
+}
+
+static void
+push_chunk(Level *level, Chunk *chunk)
 {
 	if (level->last == NULL)
-		slist_push_head(&level->entries, &e->node);
+		slist_push_head(&level->chunks, &chunk->node);
 	else
-		slist_insert_after(level->last, &e->node);
-	level->last = &e->node;
-	level->bytes += stored_size(e);
+		slist_insert_after(&level->last->node, &chunk->node);
+	level->last = chunk;
+	level->nchunks++;
+}
+
+static Chunk *
+pop_chunk(Level *level)
+{
+	Chunk	   *chunk = slist_container(Chunk, node,
+										slist_pop_head_node(&level->chunks));
+
+	if (level->last == chunk)
+		level->last = NULL;
+	level->nchunks--;
+	return chunk;
 }
 
 static void
-free_entries(Level *level)
+store_chunk(CustodyAppend *append, Chunk *chunk)
 {
-	while (!slist_is_empty(&level->entries))
-	{
-		BufferedEntry *e = slist_container(BufferedEntry, node,
-										   slist_pop_head_node(&level->entries));
+	Datum		values[Anum_chunk_entries];
+	bool		nulls[Anum_chunk_entries] = {0};
 
-		pfree(e);
-	}
-	level->last = NULL;
-	level->bytes = 0;
+	values[Anum_chunk_txn_no - 1] = Int64GetDatum(custody_append_transaction_number());
+	values[Anum_chunk_first_entry - 1] = Int64GetDatum((int64) chunk->first);
+	values[Anum_chunk_entries - 1] = PointerGetDatum(chunk_bytes(chunk));
+	custody_catalog_append(append, values, nulls);
 }
 
-/* What one chunk holds: contiguous entries from the head of a level. */
-typedef struct ChunkPlan
-{
-	int			nentries;
-	int			nlookups;
-	Size		committed;		/* framed bytes */
-	Size		private_part;
-	Size		total;
-	bool		full;			/* another entry would not have fitted */
-} ChunkPlan;
-
+/* Store the chunks of the innermost level but so many. */
 static void
-plan_chunk(Level *level, ChunkPlan *plan)
+store_level(Level *level, int but)
 {
-	uint64		next = 0;
-	slist_iter	iter;
+	CustodyAppend append;
 
-	memset(plan, 0, sizeof(*plan));
-	slist_foreach(iter, &level->entries)
-	{
-		BufferedEntry *e = slist_container(BufferedEntry, node, iter.cur);
-
-		if (plan->nentries > 0 &&
-			(e->number != next || plan->total + stored_size(e) > CHUNK_BYTES))
-		{
-			plan->full = true;
-			return;
-		}
-		plan->nentries++;
-		plan->nlookups += e->nlookups;
-		plan->committed += cc_varint_size(e->committed_len) + e->committed_len;
-		plan->private_part += cc_varint_size(e->private_len) + e->private_len;
-		plan->total += stored_size(e);
-		next = e->number + 1;
-	}
-}
-
-/* Write the planned chunk and drop its entries from the level. */
-static void
-store_chunk(Level *level, const ChunkPlan *plan)
-{
-	Datum		values[Anum_chunk_private];
-	bool		nulls[Anum_chunk_private] = {0};
-	bytea	   *committed = custody_catalog_bytea(NULL, plan->committed);
-	bytea	   *private_part = custody_catalog_bytea(NULL, plan->private_part);
-	Datum	   *lookups = palloc(plan->nlookups * sizeof(Datum) + 1);
-	ArrayType  *lookup_array;
-	BufferedEntry *first;
-	cc_writer	cw;
-	cc_writer	pw;
-	int			n = 0;
-	uint64		first_number;
-
-	first = slist_container(BufferedEntry, node,
-							slist_head_node(&level->entries));
-	first_number = first->number;
-	cc_writer_init(&cw, VARDATA(committed), plan->committed);
-	cc_writer_init(&pw, VARDATA(private_part), plan->private_part);
-	for (int i = 0; i < plan->nentries; i++)
-	{
-		BufferedEntry *e = slist_container(BufferedEntry, node,
-										   slist_pop_head_node(&level->entries));
-
-		cc_write_bytes(&cw, e->bytes, e->committed_len);
-		cc_write_bytes(&pw, e->bytes + e->committed_len, e->private_len);
-		for (int j = 0; j < e->nlookups; j++)
-			lookups[n++] = Int64GetDatum(e->lookups[j]);
-		level->bytes -= stored_size(e);
-		if (level->last == &e->node)
-			level->last = NULL;
-		pfree(e);
-	}
-	lookup_array = construct_array(lookups, n, INT8OID, sizeof(int64),
-								   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
-
-	values[Anum_chunk_txn_no - 1] =
-		Int64GetDatum(custody_append_transaction_number());
-	values[Anum_chunk_first_entry - 1] = Int64GetDatum((int64) first_number);
-	values[Anum_chunk_lookup - 1] = PointerGetDatum(lookup_array);
-	values[Anum_chunk_entries - 1] = PointerGetDatum(committed);
-	values[Anum_chunk_private - 1] = PointerGetDatum(private_part);
-	custody_catalog_insert(CUSTODY_LOG_CHUNK, values, nulls);
-
-	pfree(lookup_array);
-	pfree(lookups);
-	pfree(private_part);
-	pfree(committed);
-}
-
-/* Store full chunks of the innermost level; all of it if 'everything'. */
-static void
-store_level(Level *level, bool everything)
-{
-	ChunkPlan	plan;
-
-	while (!slist_is_empty(&level->entries))
-	{
-		plan_chunk(level, &plan);
-		if (!plan.full && !everything)
-			break;
-		store_chunk(level, &plan);
-	}
-}
-
-/* Before the last of 256 entries joins the tree: note the root over them. */
-static void
-note_subtree(const uint8 hash[CC_DIGEST_SIZE])
-{
-	uint64		n = tree.size / CC_TILE_WIDTH;
-	int			nnodes = cc_frontier_count(&tree);
-	uint8	   *root;
-
-	if (subtrees == NULL)
-	{
-		subtree_capacity = CC_TILE_WIDTH;
-		subtrees = MemoryContextAlloc(append_context, subtree_capacity * CC_DIGEST_SIZE);
-	}
-	else if (n >= subtree_capacity)
-	{
-		subtrees = repalloc_huge(subtrees, 2 * subtree_capacity * CC_DIGEST_SIZE);
-		subtree_capacity *= 2;
-	}
-	root = subtrees + n * CC_DIGEST_SIZE;
-	memcpy(root, hash, CC_DIGEST_SIZE);
-	for (int i = 1; i <= CC_TILE_HEIGHT; i++)
-		cc_merkle_node(root, tree.nodes[nnodes - i], root);
-}
-
-static void
-store_subtrees(void)
-{
-	uint64		n = entry_count / CC_TILE_WIDTH;
-
-	if (entry_count < SUBTREE_ENTRIES)
+	if (level->nchunks <= but)
 		return;
-	for (uint64 first = 0; first < n; first += CC_TILE_WIDTH)
+	custody_catalog_append_begin(&append, CUSTODY_LOG_CHUNK);
+	while (level->nchunks > but)
 	{
-		Size		len = Min(n - first, CC_TILE_WIDTH) * CC_DIGEST_SIZE;
-		bytea	   *hashes = custody_catalog_bytea(NULL, len);
-		Datum		values[Anum_subtree_hashes];
-		bool		nulls[Anum_subtree_hashes] = {0};
+		Chunk	   *chunk = pop_chunk(level);
 
-		memcpy(VARDATA(hashes), subtrees + first * CC_DIGEST_SIZE, len);
-		values[Anum_subtree_txn_no - 1] =
-			Int64GetDatum(custody_append_transaction_number());
-		values[Anum_subtree_tile_index - 1] = Int64GetDatum((int64) (first / CC_TILE_WIDTH));
-		values[Anum_subtree_hashes - 1] = PointerGetDatum(hashes);
-		custody_catalog_insert(CUSTODY_LOG_SUBTREE, values, nulls);
-		pfree(hashes);
+		store_chunk(&append, chunk);
+		free_chunk(chunk);
 	}
+	custody_catalog_append_end(&append);
 }
 
-void
-custody_append_entry(const void *committed, size_t committed_len,
-					 const void *private_part, size_t private_len,
-					 const int64 *lookups, int nlookups)
+static void
+check_size(Size len)
 {
-	Level	   *level;
-	BufferedEntry *e;
-	uint8		hash[CC_DIGEST_SIZE];
-
-	Assert(nlookups <= MAX_LOOKUPS);
-	custody_xact_note_change();
-	level = current_level();
-	if (committed_len + private_len > MaxAllocSize - 1024)
+	if (len > MaxAllocSize - 1024)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("row is too large for the ledger"),
 				 errdetail("Its values take %zu bytes as text; the limit is %zu.",
-						   private_len, (size_t) MaxAllocSize - 1024),
+						   len, (size_t) MaxAllocSize - 1024),
 				 errhint("Store documents of this size in several rows.")));
-	e = MemoryContextAlloc(append_context,
-						   offsetof(BufferedEntry, bytes) +
-						   committed_len + private_len);
-	e->number = entry_count++;
-	e->committed_len = committed_len;
-	e->private_len = private_len;
-	e->nlookups = nlookups;
-	if (nlookups > 0)
-		memcpy(e->lookups, lookups, nlookups * sizeof(int64));
-	memcpy(e->bytes, committed, committed_len);
-	if (private_len > 0)
-		memcpy(e->bytes + committed_len, private_part, private_len);
-	cc_merkle_leaf(hash, committed, committed_len);
-	if (tree.size % CC_TILE_WIDTH == CC_TILE_WIDTH - 1)
-		note_subtree(hash);
-	cc_frontier_append(&tree, hash);
-	push_entry(level, e);
-	if (level->bytes > LEVEL_BYTES)
-		store_level(level, false);
+}
+
+/* The chunk of a level that takes the next entry, of so many bytes at most. */
+static Chunk *
+open_chunk(Level *level, Size bound)
+{
+	Chunk	   *chunk = level->last;
+
+	if (chunk == NULL || chunk->first + chunk->count != entry_count ||
+		chunk->len + bound > chunk->capacity)
+	{
+		if (level->nchunks >= LEVEL_CHUNKS)
+			store_level(level, 1);
+		chunk = make_chunk(bound);
+		push_chunk(level, chunk);
+	}
+	return chunk;
+}
+
+void
+custody_append_entry(const cc_stored *entry)
+{
+	Size		bound = CC_STORED_PREFIX_MAX + entry->rest.len;
+	Chunk	   *chunk;
+	cc_writer	w;
+
+	Assert(!entry->explicit_part);
+	check_size(entry->rest.len);
+	custody_xact_note_change();
+	chunk = open_chunk(current_level(), bound);
+	cc_writer_init(&w, VARDATA(&chunk->varlena) + chunk->len,
+				   chunk->capacity - chunk->len);
+	cc_write_stored(&w, chunk->count > 0 ? &chunk->last : NULL, entry);
+	Assert(w.status == CC_OK);
+	chunk->len += w.len;
+	chunk->count++;
+	chunk->last = *entry;
+	entry_count++;
 }
 
 void
 custody_append_event(cc_kind kind, uint32 relation, uint32 version,
 					 const void *body, size_t len)
 {
-	cc_entry	e;
-	cc_writer	w;
-	uint8	   *committed;
+	cc_stored	entry = {0};
 
-	memset(&e, 0, sizeof(e));
-	e.kind = kind;
-	e.relation = relation;
-	e.version = version;
-	e.body.data = body;
-	e.body.len = len;
-	cc_writer_init(&w, NULL, 0);
-	cc_write_entry(&w, &e);
-	committed = palloc(w.len);
-	cc_writer_init(&w, committed, w.len);
-	cc_write_entry(&w, &e);
-	custody_append_entry(committed, w.len, NULL, 0, NULL, 0);
-	pfree(committed);
+	entry.kind = kind;
+	entry.relation = relation;
+	entry.version = version;
+	entry.rest.data = body;
+	entry.rest.len = len;
+	custody_append_entry(&entry);
 }
 
 bool
 custody_append_pending(void)
 {
-	return append_context != NULL && entry_count > 0;
+	return entry_count > 0;
 }
 
 int64
 custody_append_transaction_number(void)
 {
 	if (transaction_number == 0)
-		transaction_number = custody_catalog_nextval(CUSTODY_TRANSACTION_NUMBER);
+		transaction_number = custody_catalog_nextval(CUSTODY_COMMIT_NUMBER);
+	return transaction_number;
+}
+
+int64
+custody_append_name(int64 commit_number)
+{
+	if (transaction_number == 0)
+		transaction_number = commit_number;
 	return transaction_number;
 }
 
@@ -366,20 +294,46 @@ custody_append_count(void)
 	return entry_count;
 }
 
-void
-custody_append_flush(void)
+bytea *
+custody_append_finish(Size record_len, uint64 *first_entry)
 {
-	if (innermost == NULL)
-		return;
-	Assert(innermost->outer == NULL && innermost->nest_level == 1);
-	store_level(innermost, true);
-	store_subtrees();
+	static char none[sizeof(varattrib_4b)] pg_attribute_aligned(8);
+	Level	   *level = innermost;
+
+	Assert(level == NULL || (level->outer == NULL && level->nest_level == 1));
+	if (level != NULL)
+		store_level(level, 1);
+	if (level != NULL && level->last != NULL &&
+		level->last->len + record_len > CHUNK_BYTES)
+		store_level(level, 0);
+	if (level != NULL && level->last != NULL)
+	{
+		*first_entry = level->last->first;
+		return chunk_bytes(level->last);
+	}
+	*first_entry = entry_count;
+	SET_VARSIZE(none, VARHDRSZ);
+	return (bytea *) none;
 }
 
-void
-custody_append_root(uint8 root[CC_DIGEST_SIZE])
+/* Add a chunk's entries to a level: to its last chunk, where they fit. */
+static void
+move_chunk(Level *level, Chunk *chunk)
 {
-	cc_frontier_root(&tree, root);
+	Chunk	   *last = level->last;
+
+	if (last == NULL || last->first + last->count != chunk->first ||
+		last->len + chunk->len > last->capacity)
+	{
+		push_chunk(level, chunk);
+		return;
+	}
+	/* Its first entry has a head of its own. */
+	memcpy(VARDATA(&last->varlena) + last->len, VARDATA(&chunk->varlena), chunk->len);
+	last->len += chunk->len;
+	last->count += chunk->count;
+	last->last = chunk->last;
+	free_chunk(chunk);
 }
 
 /*
@@ -400,17 +354,9 @@ custody_append_subcommit(int nest_level)
 		level->nest_level = nest_level - 1;
 		return;
 	}
-	if (!slist_is_empty(&level->entries))
-	{
-		if (outer->last == NULL)
-			outer->entries.head = level->entries.head;
-		else
-			outer->last->next = level->entries.head.next;
-		outer->last = level->last;
-		outer->bytes += level->bytes;
-	}
-	innermost = outer;
-	pfree(level);
+	while (level->nchunks > 0)
+		move_chunk(outer, pop_chunk(level));
+	free_level(level);
 }
 
 void
@@ -420,22 +366,21 @@ custody_append_subabort(int nest_level)
 	{
 		Level	   *level = innermost;
 
-		free_entries(level);
+		while (level->nchunks > 0)
+			free_chunk(pop_chunk(level));
 		entry_count = level->mark_count;
-		tree = level->mark_tree;
-		innermost = level->outer;
-		pfree(level);
+		free_level(level);
 	}
 }
 
-/* The memory goes with TopTransactionContext. */
 void
 custody_append_reset(void)
 {
-	append_context = NULL;
+	if (context_used)
+		MemoryContextReset(append_context);
+	context_used = false;
+	session_chunk_taken = false;
 	innermost = NULL;
 	transaction_number = 0;
 	entry_count = 0;
-	subtrees = NULL;
-	subtree_capacity = 0;
 }

@@ -48,7 +48,7 @@ typedef struct PendingMove
 {
 	uint32		relation_id;	/* 0 = free */
 	uint32		version;
-	int64		lookup;
+	int64		key;			/* lookup number */
 	TransactionId xid;
 } PendingMove;
 
@@ -59,16 +59,13 @@ static int	next_pending_move = 0;
 typedef struct RowChange
 {
 	CustodyRelState *state;
-	cc_entry	entry;
+	cc_stored	entry;
 	uint16		ncolumns;
 	uint16		nkeys;
 	const uint16_t *key_positions;	/* NULL = whole row */
 	cc_value   *row;			/* after the change; NULL for delete */
 	cc_value   *old_row;		/* before the change; NULL for insert */
 	uint8		secret[CC_SECRET_SIZE];
-	uint8		row_digest[CC_DIGEST_SIZE]; /* of old_row */
-	int64		lookups[3];
-	int			nlookups;
 } RowChange;
 
 static void
@@ -141,67 +138,6 @@ key_changed(const RowChange *change)
 	return false;
 }
 
-static void
-add_lookup(RowChange *change, int64 lookup)
-{
-	for (int i = 0; i < change->nlookups; i++)
-		if (change->lookups[i] == lookup)
-			return;
-	change->lookups[change->nlookups++] = lookup;
-}
-
-/* Section 3.5: key, old key, subject. */
-static void
-find_lookups(RowChange *change)
-{
-	const cc_value *keyed = change->row ? change->row : change->old_row;
-	uint16		subject = change->state->layout->schema.subject;
-
-	add_lookup(change, cc_lookup_key(change->state->relation_id, keyed,
-									 change->key_positions, change->nkeys));
-	if (change->entry.flags & CC_ENTRY_KEY_CHANGED)
-		add_lookup(change, cc_lookup_key(change->state->relation_id,
-										 change->old_row,
-										 change->key_positions,
-										 change->nkeys));
-	if (subject != CC_NO_POSITION && change->row != NULL &&
-		change->row[subject].form != CC_VALUE_NULL)
-		add_lookup(change, cc_lookup_subject(&change->row[subject]));
-}
-
-/* Section 3.4: all commitments of the entry under its secret. */
-static void
-commit_values(RowChange *change)
-{
-	cc_entry   *e = &change->entry;
-	const cc_value *keyed = change->row ? change->row : change->old_row;
-	const uint8_t *schema = change->state->layout->schema.digest;
-	char		memory[512] pg_attribute_aligned(16);
-	cc_salter  *salter;
-	uint8		salt[CC_SALT_SIZE];
-
-	Assert(cc_salter_size() <= sizeof(memory));
-	salter = cc_salter_init(memory, change->secret);
-	cc_salter_salt(salter, CC_SALT_KEY, salt);
-	cc_key_commit(e->key, schema, salt, keyed, change->key_positions,
-				  change->nkeys);
-	if (change->row != NULL)
-		cc_row_commit(e->row, schema, salter, change->row, change->ncolumns);
-	if (change->old_row != NULL)
-	{
-		cc_row_digest(change->row_digest, change->old_row, change->ncolumns);
-		cc_salter_salt(salter, CC_SALT_OVERWRITTEN, salt);
-		cc_overwritten_commitment(e->overwritten, salt, change->row_digest);
-	}
-	if (e->flags & CC_ENTRY_KEY_CHANGED)
-	{
-		cc_salter_salt(salter, CC_SALT_OLD_KEY, salt);
-		cc_key_commit(e->old_key, schema, salt, change->old_row,
-					  change->key_positions, change->nkeys);
-	}
-	cc_wipe(memory, sizeof(memory));
-}
-
 static size_t
 values_bound(const cc_value *row, int n)
 {
@@ -225,6 +161,8 @@ write_key(cc_writer *w, const RowChange *change, const cc_value *row)
 static void
 write_private(cc_writer *w, const RowChange *change)
 {
+	uint8		digest[CC_DIGEST_SIZE];
+
 	cc_write_u8(w, CC_PRIVATE_WHOLE);
 	cc_write_raw(w, change->secret, CC_SECRET_SIZE);
 	if (change->row != NULL)
@@ -235,17 +173,17 @@ write_private(cc_writer *w, const RowChange *change)
 	if (change->entry.flags & CC_ENTRY_KEY_CHANGED)
 		write_key(w, change, change->old_row);
 	if (change->old_row != NULL)
-		cc_write_raw(w, change->row_digest, CC_DIGEST_SIZE);
+	{
+		cc_row_digest(digest, change->old_row, change->ncolumns);
+		cc_write_raw(w, digest, sizeof(digest));
+	}
 }
 
 static void
 append_change(Relation leaf, RowChange *change, TupleTableSlot *new_slot,
 			  TupleTableSlot *old_slot)
 {
-	CustodyOrderEntry entry;
-	uint8		committed[CC_ROW_ENTRY_MAX];
-	cc_writer	cw;
-	cc_writer	pw;
+	cc_writer	w;
 	size_t		bound = 1 + CC_SECRET_SIZE + CC_DIGEST_SIZE;
 	uint8	   *private_part;
 
@@ -254,17 +192,11 @@ append_change(Relation leaf, RowChange *change, TupleTableSlot *new_slot,
 	if (change->old_row)
 		bound += values_bound(change->old_row, change->ncolumns);
 	private_part = MemoryContextAllocHuge(CurrentMemoryContext, bound);
-	cc_writer_init(&pw, private_part, bound);
-	write_private(&pw, change);
-	cc_writer_init(&cw, committed, sizeof(committed));
-	cc_write_entry(&cw, &change->entry);
-	entry.committed = committed;
-	entry.committed_len = cw.len;
-	entry.private_part = private_part;
-	entry.private_len = pw.len;
-	entry.lookups = change->lookups;
-	entry.nlookups = change->nlookups;
-	custody_order_append(leaf, new_slot, old_slot, &entry);
+	cc_writer_init(&w, private_part, bound);
+	write_private(&w, change);
+	change->entry.rest.data = private_part;
+	change->entry.rest.len = w.len;
+	custody_order_append(leaf, new_slot, old_slot, &change->entry);
 	cc_wipe(private_part, 1 + CC_SECRET_SIZE);
 	cc_wipe(change->secret, CC_SECRET_SIZE);
 }
@@ -282,38 +214,54 @@ has_moved(TupleTableSlot *old_slot)
 		HeapTupleHeaderIndicatesMovedPartitions(tuple->t_data);
 }
 
+static int64
+key_number(const RowChange *change)
+{
+	return cc_lookup_key(change->state->relation_id,
+						 change->row ? change->row : change->old_row,
+						 change->key_positions, change->nkeys);
+}
+
+static void
+remember_move(const RowChange *change)
+{
+	PendingMove *m = &pending_moves[next_pending_move];
+
+	next_pending_move = (next_pending_move + 1) % MAX_PENDING_MOVES;
+	m->relation_id = change->state->relation_id;
+	m->version = change->state->version;
+	m->key = key_number(change);
+	m->xid = GetTopTransactionIdIfAny();
+}
+
+/* Is the row one that another partition of the table just gave away? */
+static bool
+completes_move(const RowChange *change)
+{
+	for (int i = 0; i < MAX_PENDING_MOVES; i++)
+	{
+		PendingMove *m = &pending_moves[i];
+
+		if (m->relation_id == change->state->relation_id &&
+			m->version != change->state->version &&
+			m->xid == GetTopTransactionIdIfAny() &&
+			m->key == key_number(change))
+		{
+			m->relation_id = 0;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Pair the halves of a move that left the key alone. */
 static void
 note_move(RowChange *change, TupleTableSlot *old_slot)
 {
-	TransactionId xid = GetTopTransactionIdIfAny();
-
 	if (change->entry.kind == CC_KIND_DELETE && has_moved(old_slot))
-	{
-		PendingMove *m = &pending_moves[next_pending_move];
-
-		next_pending_move = (next_pending_move + 1) % MAX_PENDING_MOVES;
-		m->relation_id = change->state->relation_id;
-		m->version = change->state->version;
-		m->lookup = change->lookups[0];
-		m->xid = xid;
-	}
-	else if (change->entry.kind == CC_KIND_INSERT)
-	{
-		for (int i = 0; i < MAX_PENDING_MOVES; i++)
-		{
-			PendingMove *m = &pending_moves[i];
-
-			if (m->relation_id == change->state->relation_id &&
-				m->version != change->state->version &&
-				m->lookup == change->lookups[0] && m->xid == xid)
-			{
-				change->entry.flags |= CC_ENTRY_MOVED;
-				m->relation_id = 0;
-				break;
-			}
-		}
-	}
+		remember_move(change);
+	else if (change->entry.kind == CC_KIND_INSERT && completes_move(change))
+		change->entry.flags |= CC_ENTRY_MOVED;
 }
 
 static void
@@ -352,9 +300,7 @@ capture_row(Relation leaf, cc_kind kind, TupleTableSlot *new_slot,
 	if (kind == CC_KIND_UPDATE && key_changed(&change))
 		change.entry.flags |= CC_ENTRY_KEY_CHANGED;
 	draw_secret(change.secret);
-	find_lookups(&change);
 	note_move(&change, old_slot);
-	commit_values(&change);
 	append_change(leaf, &change, new_slot, old_slot);
 }
 

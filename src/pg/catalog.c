@@ -10,16 +10,19 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_index.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "commands/sequence.h"
 #include "miscadmin.h"
+#include "nodes/execnodes.h"
 #include "parser/parse_func.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -36,6 +39,7 @@ static const char *const rel_names[CUSTODY_NUM_RELS] = {
 	[CUSTODY_LOG_CHUNK] = "log_chunk",
 	[CUSTODY_LOG_SUBTREE] = "log_subtree",
 	[CUSTODY_LOG_LEAF] = "log_leaf",
+	[CUSTODY_LOG_LOOKUP] = "log_lookup",
 	[CUSTODY_LOG_BLOCK] = "log_block",
 	[CUSTODY_LOG_TILE] = "log_tile",
 	[CUSTODY_LOG_CHECKPOINT] = "log_checkpoint",
@@ -54,20 +58,18 @@ static const char *const rel_names[CUSTODY_NUM_RELS] = {
 };
 
 static const char *const sequence_names[CUSTODY_NUM_SEQUENCES] = {
-	[CUSTODY_TRANSACTION_NUMBER] = "transaction_number",
 	[CUSTODY_COMMIT_NUMBER] = "commit_number",
 	[CUSTODY_RELATION_NUMBER] = "relation_number",
 	[CUSTODY_VERSION_NUMBER] = "version_number"
 };
 
 static const char *const index_names[CUSTODY_NUM_INDEXES] = {
-	[CUSTODY_TRANSACTION_PKEY] = "log_transaction_pkey",
 	[CUSTODY_TRANSACTION_XACT_ID] = "log_transaction_xact_id_idx",
 	[CUSTODY_CHUNK_PKEY] = "log_chunk_pkey",
-	[CUSTODY_CHUNK_LOOKUP] = "log_chunk_lookup_idx",
 	[CUSTODY_SUBTREE_PKEY] = "log_subtree_pkey",
 	[CUSTODY_LEAF_PKEY] = "log_leaf_pkey",
 	[CUSTODY_LEAF_TXN_NO] = "log_leaf_txn_no_key",
+	[CUSTODY_LOOKUP_RUN] = "log_lookup_run_idx",
 	[CUSTODY_BLOCK_PKEY] = "log_block_pkey",
 	[CUSTODY_BLOCK_TREE_SIZE] = "log_block_tree_size_key",
 	[CUSTODY_TILE_PKEY] = "log_tile_pkey",
@@ -251,6 +253,94 @@ custody_catalog_insert(CustodyRel rel, Datum *values, bool *nulls)
 	CatalogTupleInsert(heap, tuple);
 	heap_freetuple(tuple);
 	table_close(heap, NoLock);
+}
+
+/* Indexes over anything but plain columns are not ours and not kept. */
+static void
+refuse_index(Relation heap, Relation index)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("index \"%s\" on ledger relation \"%s\" is not supported",
+					RelationGetRelationName(index), RelationGetRelationName(heap)),
+			 errdetail("Indexes on ledger relations must be over plain columns."),
+			 errhint("Drop the index.")));
+}
+
+void
+custody_catalog_append_begin(CustodyAppend *append, CustodyRel rel)
+{
+	List	   *oids;
+	ListCell   *lc;
+
+	append->heap = table_open(custody_catalog_relid(rel), RowExclusiveLock);
+	append->indexes = NIL;
+	oids = RelationGetIndexList(append->heap);
+	foreach(lc, oids)
+	{
+		Relation	index = index_open(lfirst_oid(lc), RowExclusiveLock);
+
+		if (!heap_attisnull(index->rd_indextuple, Anum_pg_index_indexprs, NULL) ||
+			!heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL))
+			refuse_index(append->heap, index);
+		if (index->rd_index->indisready)
+			append->indexes = lappend(append->indexes, index);
+		else
+			index_close(index, NoLock);
+	}
+	list_free(oids);
+}
+
+static void
+append_index(CustodyAppend *append, Relation index, HeapTuple tuple,
+			 Datum *values, bool *nulls)
+{
+	Datum		keys[CUSTODY_MAX_COLUMNS];
+	bool		key_nulls[CUSTODY_MAX_COLUMNS];
+	IndexInfo	info = {.type = T_IndexInfo};
+	int			n = IndexRelationGetNumberOfAttributes(index);
+
+	if (n > CUSTODY_MAX_COLUMNS)
+		refuse_index(append->heap, index);
+	for (int i = 0; i < n; i++)
+	{
+		int			column = index->rd_index->indkey.values[i] - 1;
+
+		keys[i] = values[column];
+		key_nulls[i] = nulls[column];
+	}
+	info.ii_NumIndexAttrs = n;
+	info.ii_NumIndexKeyAttrs = IndexRelationGetNumberOfKeyAttributes(index);
+	info.ii_Unique = index->rd_index->indisunique;
+	info.ii_ReadyForInserts = true;
+	info.ii_Am = index->rd_rel->relam;
+	info.ii_Context = CurrentMemoryContext;
+	(void) index_insert(index, keys, key_nulls, &tuple->t_self, append->heap,
+						index->rd_index->indisunique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO,
+						false, &info);
+}
+
+void
+custody_catalog_append(CustodyAppend *append, Datum *values, bool *nulls)
+{
+	HeapTuple	tuple = heap_form_tuple(RelationGetDescr(append->heap), values, nulls);
+	ListCell   *lc;
+
+	heap_insert(append->heap, tuple, GetCurrentCommandId(true), 0, NULL);
+	foreach(lc, append->indexes)
+		append_index(append, lfirst(lc), tuple, values, nulls);
+	heap_freetuple(tuple);
+}
+
+void
+custody_catalog_append_end(CustodyAppend *append)
+{
+	ListCell   *lc;
+
+	foreach(lc, append->indexes)
+		index_close((Relation) lfirst(lc), NoLock);
+	list_free(append->indexes);
+	table_close(append->heap, NoLock);
 }
 
 void

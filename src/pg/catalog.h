@@ -12,6 +12,7 @@
 #include "access/genam.h"
 #include "access/htup.h"
 #include "access/skey.h"
+#include "nodes/pg_list.h"
 #include "utils/relcache.h"
 #include "utils/snapshot.h"
 
@@ -21,6 +22,7 @@ typedef enum CustodyRel
 	CUSTODY_LOG_CHUNK,
 	CUSTODY_LOG_SUBTREE,
 	CUSTODY_LOG_LEAF,
+	CUSTODY_LOG_LOOKUP,
 	CUSTODY_LOG_BLOCK,
 	CUSTODY_LOG_TILE,
 	CUSTODY_LOG_CHECKPOINT,
@@ -43,7 +45,6 @@ typedef enum CustodyRel
 /* Sequences */
 typedef enum CustodySequence
 {
-	CUSTODY_TRANSACTION_NUMBER,
 	CUSTODY_COMMIT_NUMBER,
 	CUSTODY_RELATION_NUMBER,
 	CUSTODY_VERSION_NUMBER
@@ -53,13 +54,12 @@ typedef enum CustodySequence
 
 typedef enum CustodyIndex
 {
-	CUSTODY_TRANSACTION_PKEY,	/* txn_no */
 	CUSTODY_TRANSACTION_XACT_ID,
 	CUSTODY_CHUNK_PKEY,			/* txn_no, first_entry */
-	CUSTODY_CHUNK_LOOKUP,		/* GIN: bitmap scans only */
 	CUSTODY_SUBTREE_PKEY,		/* txn_no, tile_index */
 	CUSTODY_LEAF_PKEY,
 	CUSTODY_LEAF_TXN_NO,
+	CUSTODY_LOOKUP_RUN,			/* level, run, first_number */
 	CUSTODY_BLOCK_PKEY,
 	CUSTODY_BLOCK_TREE_SIZE,
 	CUSTODY_TILE_PKEY,			/* level, tile_index */
@@ -82,20 +82,28 @@ typedef enum CustodyIndex
 #define CUSTODY_NUM_INDEXES (CUSTODY_COSIGNATURE_PKEY + 1)
 
 /* Column numbers, in table order, from 1. */
-#define Anum_transaction_txn_no 1
-#define Anum_transaction_xact_id 2
-#define Anum_transaction_record 3
+#define Anum_transaction_xact_id 1
+#define Anum_transaction_txn_no 2
+#define Anum_transaction_first_entry 3
+#define Anum_transaction_record 4
+#define Anum_transaction_entries 5
 #define Anum_chunk_txn_no 1
 #define Anum_chunk_first_entry 2
-#define Anum_chunk_lookup 3
-#define Anum_chunk_entries 4
-#define Anum_chunk_private 5
+#define Anum_chunk_entries 3
 #define Anum_subtree_txn_no 1
 #define Anum_subtree_tile_index 2
 #define Anum_subtree_hashes 3
+#define Anum_subtree_marks 4
 #define Anum_leaf_leaf_index 1
 #define Anum_leaf_txn_no 2
-#define Anum_leaf_leaf_hash 3
+#define Anum_leaf_xact_id 3
+#define Anum_leaf_leaf_hash 4
+#define Anum_leaf_root 5
+#define Anum_leaf_marks 6
+#define Anum_lookup_level 1
+#define Anum_lookup_run 2
+#define Anum_lookup_first_number 3
+#define Anum_lookup_items 4
 #define Anum_block_block_no 1
 #define Anum_block_tree_size 2
 #define Anum_block_header 3
@@ -167,6 +175,20 @@ extern Oid	custody_catalog_trigger_function(const char *name);
 
 /* Append one row; indexes are kept. */
 extern void custody_catalog_insert(CustodyRel rel, Datum *values, bool *nulls);
+
+/*
+ * Append rows to one relation: it and its indexes are opened once, with
+ * RowExclusiveLock, which is kept to the end of the transaction.
+ */
+typedef struct CustodyAppend
+{
+	Relation	heap;
+	List	   *indexes;		/* of Relation */
+} CustodyAppend;
+
+extern void custody_catalog_append_begin(CustodyAppend *append, CustodyRel rel);
+extern void custody_catalog_append(CustodyAppend *append, Datum *values, bool *nulls);
+extern void custody_catalog_append_end(CustodyAppend *append);
 
 /*
  * Ordered btree scan.  nkeys equality or range conditions on the leading

@@ -17,8 +17,6 @@
  * are not needed to read the other fields.
  */
 #undef ENABLE_GSS
-/* PostgreSQL 18 gave bitmaps other iterators (bitmap.h). */
-#define CUSTODY_PRIVATE_BITMAP_ITERATOR (PG_VERSION_NUM >= 180000)
 
 #include "libpq/hba.h"
 #include "libpq/libpq-be.h"

@@ -58,24 +58,19 @@ is_copy(const Writer *writers, int n)
 		 (n > 1 && writers[0].stored == writers[1].stored));
 }
 
-/* Find the writer of a transaction's record. */
+/* Find the writer of the record of a leaf's transaction. */
 static bool
-load_writer(int64 txn_no, Writer *writer)
+load_writer(const CustodyLeaf *leaf, Writer *writer)
 {
-	ScanKeyData key;
-	CustodyScan scan;
-	bool		found;
+	CustodyTransactionRow row;
 
-	custody_catalog_key_int8(&key, Anum_transaction_txn_no,
-							 BTEqualStrategyNumber, txn_no);
-	custody_catalog_scan_begin(&scan, CUSTODY_LOG_TRANSACTION,
-							   CUSTODY_TRANSACTION_PKEY, GetActiveSnapshot(),
-							   ForwardScanDirection, 1, &key);
-	found = custody_catalog_scan_next(&scan);
-	if (found)
-		*writer = get_writer(&scan);
-	custody_catalog_scan_end(&scan);
-	return found;
+	if (!custody_reader_transaction(leaf->xact_id, leaf->txn_no, GetActiveSnapshot(), &row))
+		return false;
+	writer->stored = row.xmin;
+	writer->claimed = (TransactionId) row.xact_id;
+	pfree(row.record);
+	pfree(row.entries);
+	return true;
 }
 
 bool
@@ -90,11 +85,10 @@ custody_copied_leaves(void)
 							   0, NULL);
 	while (n < lengthof(writers) && custody_catalog_scan_next(&scan))
 	{
-		bool		is_header;
-		int64		txn_no = DatumGetInt64(custody_catalog_getattr(&scan, Anum_leaf_txn_no,
-																   &is_header));
+		CustodyLeaf leaf;
 
-		if (!is_header && load_writer(txn_no, &writers[n]))
+		custody_reader_leaf_row(&scan, &leaf);
+		if (leaf.txn_no != 0 && load_writer(&leaf, &writers[n]))
 			n++;
 	}
 	custody_catalog_scan_end(&scan);
@@ -109,7 +103,7 @@ newest_writers(Writer writers[2])
 	int			n = 0;
 
 	custody_catalog_scan_begin(&scan, CUSTODY_LOG_TRANSACTION,
-							   CUSTODY_TRANSACTION_PKEY, GetActiveSnapshot(),
+							   CUSTODY_TRANSACTION_XACT_ID, GetActiveSnapshot(),
 							   BackwardScanDirection, 0, NULL);
 	while (n < 2 && custody_catalog_scan_next(&scan))
 		writers[n++] = get_writer(&scan);
@@ -126,45 +120,38 @@ custody_copied_any_native(void)
 	return n > 0 && !is_copy(writers, n);
 }
 
-/* Index of the last leaf and its transaction; -1 and 0 if there is none. */
-static int64
-last_leaf(int64 *txn_no)
+/* The last leaf; false if there is none. */
+static bool
+last_leaf(CustodyLeaf *leaf)
 {
 	CustodyScan scan;
-	int64		leaf_index = -1;
-	bool		is_header = true;
+	bool		found;
 
-	*txn_no = 0;
 	custody_catalog_scan_begin(&scan, CUSTODY_LOG_LEAF, CUSTODY_LEAF_PKEY,
 							   GetActiveSnapshot(), BackwardScanDirection,
 							   0, NULL);
-	if (custody_catalog_scan_next(&scan))
-	{
-		leaf_index = DatumGetInt64(custody_catalog_get(&scan, Anum_leaf_leaf_index));
-		*txn_no = DatumGetInt64(custody_catalog_getattr(&scan, Anum_leaf_txn_no,
-														&is_header));
-		if (is_header)
-			*txn_no = 0;
-	}
+	found = custody_catalog_scan_next(&scan);
+	if (found)
+		custody_reader_leaf_row(&scan, leaf);
 	custody_catalog_scan_end(&scan);
-	return leaf_index;
+	return found;
 }
 
 bool
 custody_copied_complete(const CustodyLife *life)
 {
 	const CustodyBlock *last = &life->last;
-	int64		txn_no;
-	int64		leaf_index = last_leaf(&txn_no);
+	CustodyLeaf leaf;
+	bool		any = last_leaf(&leaf);
 	Writer		writer;
 
-	if (leaf_index + 1 != (int64) last->head.size ||
+	if ((any ? leaf.leaf_index + 1 : 0) != (int64) last->head.size ||
 		last->incarnation > life->incarnation.number)
 		return false;
 	if (life->incarnation.number == 0 ? life->epoch != 0 :
 		last->exists && custody_ledger_verifier_key(last->epoch) == NULL)
 		return false;
-	return txn_no == 0 || load_writer(txn_no, &writer);
+	return !any || leaf.txn_no == 0 || load_writer(&leaf, &writer);
 }
 
 static bool

@@ -32,6 +32,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "core/chunk.h"
 #include "pg/catalog.h"
 #include "pg/coverage.h"
 #include "pg/layout.h"
@@ -94,23 +95,40 @@ custody_coverage_capturing(Oid relid)
 static void
 count_chunk(HTAB *counts, const bytea *entries)
 {
-	cc_reader	r;
+	cc_chunk	chunk;
+	cc_stored	stored;
 
-	cc_reader_init(&r, VARDATA_ANY(entries), VARSIZE_ANY_EXHDR(entries));
-	while (r.pos < r.len && r.status == CC_OK)
+	cc_chunk_init(&chunk, VARDATA_ANY(entries), VARSIZE_ANY_EXHDR(entries));
+	while (cc_chunk_next(&chunk, &stored))
 	{
-		cc_slice	committed = cc_read_bytes(&r);
-		uint32		relation_id;
+		uint32		relation_id = stored.relation;
 		EntryCount *count;
 		bool		found;
 
-		/* kind, flags, relation number */
-		if (committed.len < 6 || !cc_kind_is_row(committed.data[0]))
+		if (!cc_kind_is_row(stored.kind))
 			continue;
-		relation_id = cc_load_u32(committed.data + 2);
 		count = hash_search(counts, &relation_id, HASH_ENTER, &found);
 		count->entries = found ? count->entries + 1 : 1;
 	}
+}
+
+/* Count the entries in a column of a relation. */
+static void
+count_relation(HTAB *counts, CustodyRel rel, CustodyIndex index, int column)
+{
+	CustodyScan scan;
+
+	custody_catalog_scan_begin(&scan, rel, index, GetActiveSnapshot(),
+							   ForwardScanDirection, 0, NULL);
+	while (custody_catalog_scan_next(&scan))
+	{
+		bytea	   *entries = custody_catalog_get_bytea(&scan, column);
+
+		CHECK_FOR_INTERRUPTS();
+		count_chunk(counts, entries);
+		pfree(entries);
+	}
+	custody_catalog_scan_end(&scan);
 }
 
 static HTAB *
@@ -118,24 +136,15 @@ count_entries(void)
 {
 	HASHCTL		ctl = {0};
 	HTAB	   *counts;
-	CustodyScan scan;
 
 	ctl.keysize = sizeof(uint32);
 	ctl.entrysize = sizeof(EntryCount);
 	ctl.hcxt = CurrentMemoryContext;
 	counts = hash_create("custody entry counts", 64, &ctl,
 						 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	custody_catalog_scan_begin(&scan, CUSTODY_LOG_CHUNK, CUSTODY_CHUNK_PKEY,
-							   GetActiveSnapshot(), ForwardScanDirection, 0, NULL);
-	while (custody_catalog_scan_next(&scan))
-	{
-		bytea	   *entries = custody_catalog_get_bytea(&scan, Anum_chunk_entries);
-
-		CHECK_FOR_INTERRUPTS();
-		count_chunk(counts, entries);
-		pfree(entries);
-	}
-	custody_catalog_scan_end(&scan);
+	count_relation(counts, CUSTODY_LOG_CHUNK, CUSTODY_CHUNK_PKEY, Anum_chunk_entries);
+	count_relation(counts, CUSTODY_LOG_TRANSACTION, CUSTODY_TRANSACTION_XACT_ID,
+				   Anum_transaction_entries);
 	return counts;
 }
 

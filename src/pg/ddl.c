@@ -68,7 +68,7 @@ last_version(uint32 relation_id, Oid leaf)
 			newest = Max(newest, DatumGetUInt32(custody_catalog_get(&scan, Anum_schema_version)));
 	}
 	custody_catalog_scan_end(&scan);
-	return newest == 0 ? NULL : custody_schema_load(newest, SnapshotSelf);
+	return newest == 0 ? NULL : custody_schema_load(newest, SnapshotSelf, false);
 }
 
 static bool

@@ -3,7 +3,7 @@
  *	  Proofs in the level-1 tree: an entry is one of its transaction's.
  *
  * Of a large transaction the roots of subtrees of 256 entries were stored when
- * it committed (append.c), so that a proof reads a few chunks and not all of
+ * it was sealed (sealentries.c), so that a proof reads a few chunks and not all of
  * them.  These rows spare work and decide nothing: where they are missing or do
  * not lead to the root in the record, every entry is hashed again.
  *
@@ -28,6 +28,7 @@ typedef struct EntryTree
 {
 	int64		txn_no;
 	Snapshot	snapshot;
+	CustodyDefinitions *definitions;
 	bool		stored;			/* use log_subtree */
 	/* the row of log_subtree read last */
 	uint64		row;
@@ -86,19 +87,21 @@ from_entries(EntryTree *t, const cc_subtree *s, uint8 *out)
 {
 	CustodyEntryWalk walk;
 	cc_frontier frontier;
+	bool		found;
 
 	cc_frontier_init(&frontier);
 	custody_reader_walk_from(&walk, t->txn_no, (int64) s->first, t->snapshot);
-	while (frontier.size < s->count && custody_reader_walk_next(&walk))
+	walk.definitions = t->definitions;
+	found = custody_reader_walk_to(&walk, (int64) s->first);
+	while (found)
 	{
 		uint8		hash[CC_DIGEST_SIZE];
 
 		if (walk.first_in_chunk)
 			CHECK_FOR_INTERRUPTS();
-		if ((uint64) walk.entry_no < s->first)
-			continue;
 		cc_merkle_leaf(hash, walk.committed.data, walk.committed.len);
 		cc_frontier_append(&frontier, hash);
+		found = frontier.size < s->count && custody_reader_walk_next(&walk);
 	}
 	custody_reader_walk_end(&walk);
 	cc_frontier_root(&frontier, out);
@@ -152,6 +155,7 @@ custody_entrytree_prove(uint8 (*path)[CC_DIGEST_SIZE], int64 txn_no, uint64 entr
 						 "entry number");
 	t->txn_no = txn_no;
 	t->snapshot = snapshot;
+	t->definitions = custody_definitions_begin(snapshot);
 	t->nhashes = -1;
 	load_row(t, 0);
 	t->stored = t->nhashes > 0;

@@ -27,6 +27,7 @@
 typedef struct Export
 {
 	Snapshot	snapshot;
+	CustodyDefinitions *definitions;
 	Tuplestorestate *store;
 	TupleDesc	desc;
 	MemoryContext context;		/* of the whole export */
@@ -65,11 +66,12 @@ put_item(Export *x, cc_bundle_kind kind, cc_slice first, cc_slice second)
 }
 
 static void
-put_entries(Export *x, int64 txn_no)
+put_entries(Export *x, const CustodyTransactionRow *row)
 {
 	CustodyEntryWalk walk;
 
-	custody_reader_walk_begin(&walk, txn_no, x->snapshot);
+	custody_reader_walk_row(&walk, row->txn_no, row, x->snapshot);
+	walk.definitions = x->definitions;
 	while (custody_reader_walk_next(&walk))
 	{
 		MemoryContext old = MemoryContextSwitchTo(x->entry);
@@ -80,22 +82,23 @@ put_entries(Export *x, int64 txn_no)
 		MemoryContextReset(x->entry);
 	}
 	if (walk.damaged)
-		custody_check_ledger(CC_E_FORM, psprintf("entries of transaction %lld", (long long) txn_no));
+		custody_check_ledger(CC_E_FORM, psprintf("entries of transaction %lld", (long long) row->txn_no));
 	custody_reader_walk_end(&walk);
 }
 
 static void
-put_transaction(Export *x, int64 txn_no)
+put_transaction(Export *x, const CustodyLeaf *leaf)
 {
 	cc_slice	none = {NULL, 0};
-	bytea	   *record = custody_reader_record(txn_no, x->snapshot);
+	CustodyTransactionRow row;
 
-	if (record == NULL)
+	if (!leaf->has_root ||
+		!custody_reader_transaction(leaf->xact_id, leaf->txn_no, x->snapshot, &row))
 		custody_check_ledger(CC_E_TRUNCATED,
-							 psprintf("record of transaction %lld", (long long) txn_no));
-	else
-		put_item(x, CC_BUNDLE_LEAF, custody_reader_slice(record), none);
-	put_entries(x, txn_no);
+							 psprintf("record of transaction %lld", (long long) leaf->txn_no));
+	put_item(x, CC_BUNDLE_LEAF,
+			 custody_reader_slice(custody_reader_sealed_record(row.record, leaf->root)), none);
+	put_entries(x, &row);
 }
 
 /* The leaves [first, end) of a block after its header. */
@@ -113,10 +116,13 @@ put_leaves(Export *x, int64 first, int64 end)
 							   ForwardScanDirection, 2, keys);
 	while (custody_catalog_scan_next(&scan))
 	{
-		if (DatumGetInt64(custody_catalog_get(&scan, Anum_leaf_leaf_index)) != expected++)
+		CustodyLeaf leaf;
+
+		custody_reader_leaf_row(&scan, &leaf);
+		if (leaf.leaf_index != expected++)
 			break;
 		old = MemoryContextSwitchTo(x->leaf);
-		put_transaction(x, DatumGetInt64(custody_catalog_get(&scan, Anum_leaf_txn_no)));
+		put_transaction(x, &leaf);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(x->leaf);
 	}
@@ -211,6 +217,7 @@ custody_sql_export(PG_FUNCTION_ARGS)
 	x.entry = AllocSetContextCreate(x.context, "pg_custody export entry",
 									ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(x.context);
+	x.definitions = custody_definitions_begin(x.snapshot);
 	put_line(&x, cstring_to_text(CC_BUNDLE_HEADER));
 	put_blocks(&x);
 	MemoryContextSwitchTo(old);

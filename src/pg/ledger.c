@@ -314,46 +314,24 @@ custody_ledger_header(int64 leaf_index, Snapshot snapshot)
 	return header;
 }
 
-/* Find a leaf's transaction; false if there is no such leaf. */
-static bool
-find_leaf(int64 leaf_index, bool *is_header, int64 *txn_no)
-{
-	ScanKeyData key;
-	CustodyScan scan;
-	bool		found;
-
-	custody_catalog_key_int8(&key, Anum_leaf_leaf_index,
-							 BTEqualStrategyNumber, leaf_index);
-	custody_catalog_scan_begin(&scan, CUSTODY_LOG_LEAF, CUSTODY_LEAF_PKEY,
-							   GetActiveSnapshot(), ForwardScanDirection,
-							   1, &key);
-	found = custody_catalog_scan_next(&scan);
-	if (found)
-		*txn_no = DatumGetInt64(custody_catalog_getattr(&scan, Anum_leaf_txn_no,
-														is_header));
-	custody_catalog_scan_end(&scan);
-	return found;
-}
-
 /* custody.leaf(leaf_index bigint) returns bytea */
 Datum
 custody_sql_leaf(PG_FUNCTION_ARGS)
 {
 	int64		leaf_index = PG_GETARG_INT64(0);
-	bool		is_header;
-	int64		txn_no;
+	CustodyLeaf found;
 	bytea	   *leaf;
 
-	if (!find_leaf(leaf_index, &is_header, &txn_no))
+	if (!custody_reader_leaf_at(leaf_index, GetActiveSnapshot(), &found))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("there is no leaf " INT64_FORMAT, leaf_index),
 				 errdetail("Leaves are numbered from 0 to the size of the log less one."),
 				 errhint("Run \"SELECT custody.seal()\" if the transaction is not sealed yet.")));
-	if (is_header)
+	if (found.txn_no == 0)
 		leaf = custody_ledger_header(leaf_index, GetActiveSnapshot());
 	else
-		leaf = custody_reader_record(txn_no, GetActiveSnapshot());
+		leaf = custody_reader_record(found.txn_no, GetActiveSnapshot());
 	if (leaf == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_CUSTODY_LEDGER_CORRUPTED),

@@ -21,8 +21,8 @@
 typedef struct Place
 {
 	uint8		digest[CC_DIGEST_SIZE]; /* hash key */
+	uint64		xact_id;
 	int64		txn_no;
-	int64		first_entry;
 	int64		entry_no;
 } Place;
 
@@ -31,7 +31,8 @@ struct CustodyLongValues
 	MemoryContext context;
 	CustodyLayouts *layouts;
 	const Bitmapset *relations;
-	Snapshot	snapshot;
+	Snapshot	snapshot;		/* for what applications' transactions write */
+	Snapshot	ledger_snapshot;	/* the caller's */
 	bool		search;
 	HTAB	   *places;
 	HTAB	   *old_keys;		/* lookup numbers of old keys seen */
@@ -40,7 +41,7 @@ struct CustodyLongValues
 
 CustodyLongValues *
 custody_longvalue_begin(CustodyLayouts *layouts, const Bitmapset *relations,
-						Snapshot snapshot, bool search)
+						Snapshot snapshot, Snapshot ledger_snapshot, bool search)
 {
 	CustodyLongValues *lv = palloc0(sizeof(CustodyLongValues));
 	HASHCTL		ctl = {0};
@@ -50,6 +51,7 @@ custody_longvalue_begin(CustodyLayouts *layouts, const Bitmapset *relations,
 	lv->layouts = layouts;
 	lv->relations = relations;
 	lv->snapshot = snapshot;
+	lv->ledger_snapshot = ledger_snapshot;
 	lv->search = search;
 	ctl.keysize = CC_DIGEST_SIZE;
 	ctl.entrysize = sizeof(Place);
@@ -78,8 +80,8 @@ note_long_values(CustodyLongValues *lv, const CustodyPastEntry *entry)
 		place = hash_search(lv->places, value->digest, HASH_ENTER, &found);
 		if (found)
 			continue;
+		place->xact_id = entry->xact_id;
 		place->txn_no = entry->txn_no;
-		place->first_entry = entry->first_entry;
 		place->entry_no = entry->entry_no;
 	}
 }
@@ -111,21 +113,28 @@ custody_longvalue_note(CustodyLongValues *lv, const CustodyPastEntry *entry)
 	MemoryContextSwitchTo(old);
 }
 
-/* Walk a chunk for its long values, and its old keys. */
+/* Note the long values and old keys of an entry, or of a whole transaction. */
 static void
-search_chunk(CustodyLongValues *lv, const CustodyPosition *position)
+search_position(CustodyLongValues *lv, const CustodyPosition *position)
 {
 	CustodyEntryWalk walk;
 	CustodyPastEntry entry = {0};
+	bool		any = position->entry_no == CUSTODY_ANY_ENTRY;
+	bool		found;
 
+	entry.xact_id = position->xact_id;
 	entry.txn_no = position->txn_no;
-	custody_reader_walk_chunk(&walk, position->txn_no, position->first_entry,
-							  lv->snapshot);
-	while (custody_reader_walk_next(&walk))
+	custody_reader_walk_at(&walk, position->xact_id, position->txn_no,
+						   any ? 0 : position->entry_no, lv->snapshot);
+	walk.heads_only = true;
+	found = any ? custody_reader_walk_next(&walk) :
+		custody_reader_walk_to(&walk, position->entry_no);
+	while (found)
 	{
 		if (custody_pastentry_open(&entry, lv->layouts, lv->relations, &walk) &&
 			entry.open)
 			custody_longvalue_note(lv, &entry);
+		found = any && custody_reader_walk_next(&walk);
 	}
 	custody_reader_walk_end(&walk);
 }
@@ -140,11 +149,13 @@ search_old_keys(CustodyLongValues *lv, const uint8 *digest)
 	{
 		int64	   *number = linitial(lv->unsearched);
 		MemoryContext old = MemoryContextSwitchTo(lv->context);
-		ListCell   *lc;
+		CustodyPosition *positions;
+		int			n;
 
 		lv->unsearched = list_delete_first(lv->unsearched);
-		foreach(lc, custody_lookup_chunks(number, 1, lv->snapshot))
-			search_chunk(lv, lfirst(lc));
+		positions = custody_lookup_entries(number, 1, lv->ledger_snapshot, &n);
+		for (int i = 0; i < n; i++)
+			search_position(lv, &positions[i]);
 		MemoryContextSwitchTo(old);
 		place = hash_search(lv->places, digest, HASH_FIND, NULL);
 	}
@@ -158,14 +169,12 @@ fetch_long(CustodyLongValues *lv, const Place *place, cc_value *value)
 	CustodyEntryWalk walk;
 	CustodyPastEntry entry = {0};
 
-	custody_reader_walk_chunk(&walk, place->txn_no, place->first_entry,
-							  lv->snapshot);
-	while (custody_reader_walk_next(&walk))
-	{
-		if (walk.entry_no != place->entry_no ||
-			!custody_pastentry_open(&entry, lv->layouts, lv->relations, &walk) ||
-			!entry.open)
-			continue;
+	custody_reader_walk_at(&walk, place->xact_id, place->txn_no, place->entry_no,
+						   lv->snapshot);
+	walk.heads_only = true;
+	if (custody_reader_walk_to(&walk, place->entry_no) &&
+		custody_pastentry_open(&entry, lv->layouts, lv->relations, &walk) &&
+		entry.open)
 		for (int i = 0; i < entry.values.nvalues; i++)
 		{
 			const cc_value *held = &entry.values.values[i];
@@ -177,8 +186,6 @@ fetch_long(CustodyLongValues *lv, const Place *place, cc_value *value)
 			value->form = CC_VALUE_LONG;
 			break;
 		}
-		break;
-	}
 	custody_reader_walk_end(&walk);
 }
 

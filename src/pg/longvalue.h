@@ -10,12 +10,14 @@
 typedef struct CustodyLongValues CustodyLongValues;
 
 /*
- * Lives in the current context.  With search, values of a row whose key
+ * Lives in the current context.  snapshot: for entries; ledger_snapshot: for
+ * what the sealer writes.  With search, values of a row whose key
  * changed are searched under its old keys when they are asked for.
  */
 extern CustodyLongValues *custody_longvalue_begin(CustodyLayouts *layouts,
 												  const Bitmapset *relations,
-												  Snapshot snapshot, bool search);
+												  Snapshot snapshot, Snapshot ledger_snapshot,
+												  bool search);
 /* Remember what an open entry holds. */
 extern void custody_longvalue_note(CustodyLongValues *lv, const CustodyPastEntry *entry);
 /*

@@ -2,118 +2,194 @@
  * lookup.c
  *	  Finding entries by lookup number.
  *
- * Reads the index directly, not through SQL: the caller of history() has no
- * rights on the ledger, and must not need any.
+ * Reads the ledger directly, not through SQL: the caller of history() has no
+ * rights on it, and must not need any.
  *
- * Locks: AccessShareLock on log_chunk and its index, kept to the end of the
- * transaction as a query would.  Memory: the result in the current context.
+ * Locks: AccessShareLock while a relation is scanned.  Predicate locks only on
+ * what the sealer alone writes.  Memory: the result in the current context.
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/relscan.h"
-#include "access/table.h"
-#include "access/tableam.h"
-#include "catalog/pg_type.h"
-#include "executor/tuptable.h"
+#include "access/stratnum.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/fmgroids.h"
-#include "utils/rel.h"
+#include "utils/memutils.h"
 
-#include "pg/bitmap.h"
 #include "pg/catalog.h"
 #include "pg/lookup.h"
+#include "pg/lookuprun.h"
+#include "pg/reader.h"
+#include "pg/tail.h"
 
-/* Strategy "&&" of the GIN operator class array_ops. */
-#define OVERLAP_STRATEGY 1
+#define FIRST_CAPACITY 64
 
-static Datum
-make_array(const int64 *numbers, int n)
+typedef struct Found
 {
-	Datum	   *elements = palloc(n * sizeof(Datum));
-
-	for (int i = 0; i < n; i++)
-		elements[i] = Int64GetDatum(numbers[i]);
-	return PointerGetDatum(construct_array(elements, n, INT8OID, sizeof(int64),
-										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-}
-
-static TIDBitmap *
-scan_index(Relation index, Snapshot snapshot, Datum numbers)
-{
-	TIDBitmap  *bitmap = tbm_create(work_mem * (Size) 1024, NULL);
-	IndexScanDesc scan = custody_bitmap_beginscan(index, snapshot, 1);
-	ScanKeyData key;
-
-	ScanKeyInit(&key, 1, OVERLAP_STRATEGY, F_ARRAYOVERLAP, numbers);
-	index_rescan(scan, &key, 1, NULL, 0);
-	index_getbitmap(scan, bitmap);
-	index_endscan(scan);
-	return bitmap;
-}
+	CustodyPosition *positions;
+	int			n;
+	int			capacity;
+} Found;
 
 static CustodyPosition *
-read_position(TupleTableSlot *slot)
+found_add(Found *found)
 {
-	CustodyPosition *position = palloc(sizeof(CustodyPosition));
-	bool		isnull;
+	CustodyPosition *p;
 
-	position->txn_no = DatumGetInt64(slot_getattr(slot, Anum_chunk_txn_no, &isnull));
-	position->first_entry =
-		DatumGetInt64(slot_getattr(slot, Anum_chunk_first_entry, &isnull));
-	return position;
-}
-
-/* Visible rows of a page that the bitmap names. */
-static List *
-read_page(List *result, IndexFetchTableData *fetch, Snapshot snapshot,
-		  TupleTableSlot *slot, const CustodyBitmapPage *page)
-{
-	for (int i = 0; i < page->noffsets; i++)
+	if (found->n == found->capacity)
 	{
-		ItemPointerData tid;
-		bool		again = false;
-		bool		all_dead = false;
-
-		ItemPointerSet(&tid, page->block, page->offsets[i]);
-		if (table_index_fetch_tuple(fetch, &tid, snapshot, slot, &again, &all_dead))
-			result = lappend(result, read_position(slot));
-		ExecClearTuple(slot);
+		found->capacity *= 2;
+		found->positions = repalloc_huge(found->positions,
+										 found->capacity * sizeof(CustodyPosition));
 	}
-	return result;
+	p = &found->positions[found->n++];
+	memset(p, 0, sizeof(*p));
+	return p;
 }
 
-List *
-custody_lookup_chunks(const int64 *numbers, int n, Snapshot snapshot)
+static void
+search_row(Found *found, CustodyScan *scan, int64 number)
 {
-	Relation	heap;
-	Relation	index;
-	TIDBitmap  *bitmap;
-	CustodyBitmapPages pages;
-	CustodyBitmapPage page;
-	IndexFetchTableData *fetch;
-	TupleTableSlot *slot;
-	List	   *result = NIL;
+	bytea	   *bytes = custody_catalog_get_bytea(scan, Anum_lookup_items);
+	CustodyLookupRow row;
 
-	if (n == 0)
-		return NIL;
-	heap = table_open(custody_catalog_relid(CUSTODY_LOG_CHUNK), AccessShareLock);
-	index = index_open(custody_catalog_index(CUSTODY_CHUNK_LOOKUP), AccessShareLock);
-	bitmap = scan_index(index, snapshot, make_array(numbers, n));
-	slot = table_slot_create(heap, NULL);
-	fetch = table_index_fetch_begin(heap);
-	custody_bitmap_pages_begin(&pages, bitmap);
-	while (custody_bitmap_pages_next(&pages, &page))
+	custody_lookup_row_begin(&row, DatumGetInt64(custody_catalog_get(scan, Anum_lookup_first_number)),
+							 VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+	while (custody_lookup_row_next(&row) && row.item.number <= number)
+		if (row.item.number == number)
+		{
+			CustodyPosition *p = found_add(found);
+
+			p->leaf_index = row.item.leaf_index;
+			p->entry_no = row.item.entry_no;
+		}
+	pfree(bytes);
+}
+
+static void
+run_keys(ScanKeyData keys[4], const CustodyLookupRun *run)
+{
+	ScanKeyInit(&keys[0], Anum_lookup_level, BTEqualStrategyNumber, F_INT2EQ,
+				Int16GetDatum(run->level));
+	custody_catalog_key_int8(&keys[1], Anum_lookup_run, BTEqualStrategyNumber, run->run);
+}
+
+/* Where the row begins that a number may stand in before any that begins with it. */
+static int64
+row_before(const CustodyLookupRun *run, int64 number, Snapshot snapshot)
+{
+	ScanKeyData keys[4];
+	CustodyScan scan;
+	int64		first = number;
+
+	run_keys(keys, run);
+	custody_catalog_key_int8(&keys[2], Anum_lookup_first_number, BTLessStrategyNumber, number);
+	custody_catalog_scan_begin(&scan, CUSTODY_LOG_LOOKUP, CUSTODY_LOOKUP_RUN, snapshot,
+							   BackwardScanDirection, 3, keys);
+	if (custody_catalog_scan_next(&scan))
+		first = DatumGetInt64(custody_catalog_get(&scan, Anum_lookup_first_number));
+	custody_catalog_scan_end(&scan);
+	return first;
+}
+
+static void
+search_run(Found *found, const CustodyLookupRun *run, int64 number, Snapshot snapshot)
+{
+	ScanKeyData keys[4];
+	CustodyScan scan;
+
+	run_keys(keys, run);
+	custody_catalog_key_int8(&keys[2], Anum_lookup_first_number, BTGreaterEqualStrategyNumber,
+							 row_before(run, number, snapshot));
+	custody_catalog_key_int8(&keys[3], Anum_lookup_first_number, BTLessEqualStrategyNumber, number);
+	custody_catalog_scan_begin(&scan, CUSTODY_LOG_LOOKUP, CUSTODY_LOOKUP_RUN, snapshot,
+							   ForwardScanDirection, 4, keys);
+	while (custody_catalog_scan_next(&scan))
 	{
 		CHECK_FOR_INTERRUPTS();
-		result = read_page(result, fetch, snapshot, slot, &page);
+		search_row(found, &scan, number);
 	}
-	custody_bitmap_pages_end(&pages);
-	table_index_fetch_end(fetch);
-	ExecDropSingleTupleTableSlot(slot);
-	tbm_free(bitmap);
-	index_close(index, NoLock);
-	table_close(heap, NoLock);
-	return result;
+	custody_catalog_scan_end(&scan);
+}
+
+static int
+compare_positions(const void *a, const void *b)
+{
+	const CustodyPosition *x = a;
+	const CustodyPosition *y = b;
+
+	if (x->leaf_index != y->leaf_index)
+		return x->leaf_index < y->leaf_index ? -1 : 1;
+	if (x->commit_number != y->commit_number)
+		return x->commit_number < y->commit_number ? -1 : 1;
+	if (x->entry_no != y->entry_no)
+		return x->entry_no < y->entry_no ? -1 : 1;
+	return 0;
+}
+
+/* Each once, with its transaction; what names no transaction drops out. */
+static void
+place(Found *found, Snapshot snapshot)
+{
+	CustodyLeaf leaf = {-1};
+	int			kept = 0;
+
+	qsort(found->positions, found->n, sizeof(CustodyPosition), compare_positions);
+	for (int i = 0; i < found->n; i++)
+	{
+		CustodyPosition *p = &found->positions[i];
+
+		if (i > 0 && compare_positions(p, p - 1) == 0)
+			continue;
+		if (leaf.leaf_index != p->leaf_index &&
+			!custody_reader_leaf_at(p->leaf_index, snapshot, &leaf))
+			leaf.txn_no = 0;
+		leaf.leaf_index = p->leaf_index;
+		if (leaf.txn_no == 0)
+			continue;
+		p->xact_id = leaf.xact_id;
+		p->txn_no = leaf.txn_no;
+		found->positions[kept++] = *p;
+	}
+	found->n = kept;
+}
+
+static void
+add_tail(Found *found, Snapshot snapshot)
+{
+	ListCell   *lc;
+
+	foreach(lc, custody_tail(snapshot))
+	{
+		CustodyUnsealed *unsealed = lfirst(lc);
+		CustodyPosition *p = found_add(found);
+
+		p->leaf_index = CUSTODY_NOT_SEALED;
+		p->commit_number = unsealed->commit_number;
+		p->xact_id = unsealed->xact_id;
+		p->txn_no = unsealed->txn_no;
+		p->entry_no = CUSTODY_ANY_ENTRY;
+	}
+}
+
+CustodyPosition *
+custody_lookup_entries(const int64 *numbers, int n, Snapshot snapshot, int *count)
+{
+	Found		found;
+	List	   *runs;
+	ListCell   *lc;
+
+	found.n = 0;
+	found.capacity = FIRST_CAPACITY;
+	found.positions = palloc(found.capacity * sizeof(CustodyPosition));
+	*count = 0;
+	if (n == 0)
+		return found.positions;
+	runs = custody_lookup_runs(snapshot);
+	for (int i = 0; i < n; i++)
+		foreach(lc, runs)
+			search_run(&found, lfirst(lc), numbers[i], snapshot);
+	place(&found, snapshot);
+	add_tail(&found, snapshot);
+	*count = found.n;
+	return found.positions;
 }

@@ -1,8 +1,8 @@
 /*
  * oneshot.c
  *	  What must not happen in the caller's transaction is done by a process
- *	  started for it.  SQL: seal, new_incarnation, cosign_checkpoint,
- *	  witness_key.
+ *	  started for it.  SQL: seal, new_incarnation, rebuild_lookup,
+ *	  cosign_checkpoint, witness_key.
  *
  * A signature must never come out of a transaction that can still roll back,
  * nor depend on the caller's isolation level.  So the caller starts a process
@@ -43,6 +43,7 @@
 
 PG_FUNCTION_INFO_V1(custody_sql_seal);
 PG_FUNCTION_INFO_V1(custody_sql_new_incarnation);
+PG_FUNCTION_INFO_V1(custody_sql_rebuild_lookup);
 PG_FUNCTION_INFO_V1(custody_sql_cosign_checkpoint);
 PG_FUNCTION_INFO_V1(custody_sql_witness_key);
 
@@ -50,6 +51,7 @@ typedef enum RequestKind
 {
 	REQUEST_SEAL,
 	REQUEST_INCARNATION,		/* the request is the reason */
+	REQUEST_REBUILD_LOOKUP,
 	REQUEST_COSIGN,				/* the request is an add-checkpoint body */
 	REQUEST_WITNESS_KEY
 } RequestKind;
@@ -106,9 +108,15 @@ seal(OneShot *shot)
 
 	request.begin = true;
 	request.new_incarnation = shot->kind == REQUEST_INCARNATION ? shot->request : NULL;
+	request.rebuild_lookup = shot->kind == REQUEST_REBUILD_LOOKUP;
 	custody_seal_pass(&request, &result);
 	require_installed(result.installed);
-	shot->number = shot->kind == REQUEST_INCARNATION ? result.incarnation : result.tree_size;
+	if (shot->kind == REQUEST_INCARNATION)
+		shot->number = result.incarnation;
+	else if (shot->kind == REQUEST_REBUILD_LOOKUP)
+		shot->number = (uint64) result.lookup_items;
+	else
+		shot->number = result.tree_size;
 	if (custody_shmem_available())
 	{
 		/* Whatever kept the sealer from sealing is gone. */
@@ -137,6 +145,7 @@ static const struct
 }			requests[] = {
 	[REQUEST_SEAL] = {"custody.seal()", "pg_custody seal", seal},
 	[REQUEST_INCARNATION] = {"custody.new_incarnation()", "pg_custody seal", seal},
+	[REQUEST_REBUILD_LOOKUP] = {"custody.rebuild_lookup()", "pg_custody seal", seal},
 	[REQUEST_COSIGN] = {"custody.cosign_checkpoint()", "pg_custody witness", cosign},
 	[REQUEST_WITNESS_KEY] = {"custody.witness_key()", "pg_custody witness", cosign}
 };
@@ -278,6 +287,13 @@ custody_sql_new_incarnation(PG_FUNCTION_ARGS)
 				 errhint("Say what happened, for instance which backup was restored and why.")));
 	PG_RETURN_INT32((int32) run(REQUEST_INCARNATION, VARDATA_ANY(reason),
 								VARSIZE_ANY_EXHDR(reason))->number);
+}
+
+/* custody.rebuild_lookup() returns bigint */
+Datum
+custody_sql_rebuild_lookup(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64((int64) run(REQUEST_REBUILD_LOOKUP, NULL, 0)->number);
 }
 
 /* custody.cosign_checkpoint(request text) returns text */

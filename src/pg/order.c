@@ -15,8 +15,8 @@
  * after that committed, by its parent; whatever is still kept at pre-commit is
  * appended then.  So the order may be lost, an entry never.
  *
- * Memory: one context below TopTransactionContext; 64 bytes for each page on
- * which the transaction made rows.
+ * Memory: one context below TopTransactionContext, for transactions that change
+ * more than a few rows; 64 bytes for each page on which they made rows.
  */
 #include "postgres.h"
 
@@ -59,8 +59,7 @@ typedef struct KeptEntry
 	RowVersion	replaces;
 	RowVersion	makes;
 	int			nest_level;
-	CustodyOrderEntry entry;
-	int64		lookups[CUSTODY_ORDER_MAX_LOOKUPS];
+	cc_stored	entry;
 	uint8		bytes[FLEXIBLE_ARRAY_MEMBER];
 } KeptEntry;
 
@@ -70,8 +69,14 @@ typedef struct KeptByVersion
 	KeptEntry  *kept;
 } KeptByVersion;
 
+/* Versions captured first; all a small transaction has. */
+#define MAX_RECENT 32
+
+static RowVersion recent[MAX_RECENT];
+static int	nrecent = 0;
+
 static MemoryContext order_context = NULL;
-static HTAB *pages = NULL;
+static HTAB *pages = NULL;		/* of the others */
 static CapturedPage *last_page = NULL;
 static HTAB *waiting = NULL;	/* of KeptByVersion */
 static dlist_head kept_entries = DLIST_STATIC_INIT(kept_entries);
@@ -123,9 +128,25 @@ find_page(const RowVersion *v, bool create)
 static void
 mark_captured(const RowVersion *v)
 {
-	if (v->offset < PAGE_WORDS * 64)
-		find_page(v, true)->captured[v->offset / 64] |=
-			UINT64CONST(1) << (v->offset % 64);
+	if (v->offset >= PAGE_WORDS * 64)
+		return;
+	if (nrecent < MAX_RECENT)
+	{
+		recent[nrecent++] = *v;
+		return;
+	}
+	init_order();
+	find_page(v, true)->captured[v->offset / 64] |=
+		UINT64CONST(1) << (v->offset % 64);
+}
+
+static bool
+is_recent(const RowVersion *v)
+{
+	for (int i = 0; i < nrecent; i++)
+		if (memcmp(&recent[i], v, sizeof(RowVersion)) == 0)
+			return true;
+	return false;
 }
 
 static bool
@@ -135,7 +156,9 @@ is_captured(const RowVersion *v)
 
 	if (v->offset >= PAGE_WORDS * 64)
 		return true;
-	page = find_page(v, false);
+	if (is_recent(v))
+		return true;
+	page = pages == NULL ? NULL : find_page(v, false);
 	return page != NULL &&
 		(page->captured[v->offset / 64] & UINT64CONST(1) << (v->offset % 64)) != 0;
 }
@@ -172,17 +195,16 @@ must_wait(TupleTableSlot *slot, const RowVersion *v)
 /* Keep the entry; false if another already waits for the same version. */
 static bool
 keep_entry(const RowVersion *replaces, const RowVersion *makes,
-		   const CustodyOrderEntry *entry)
+		   const cc_stored *entry)
 {
 	KeptByVersion *by_version;
 	KeptEntry  *kept;
 	bool		found;
 
-	Assert(entry->nlookups <= CUSTODY_ORDER_MAX_LOOKUPS);
 	custody_xact_note_change();
+	init_order();
 	kept = MemoryContextAllocHuge(order_context,
-								  offsetof(KeptEntry, bytes) +
-								  entry->committed_len + entry->private_len);
+								  offsetof(KeptEntry, bytes) + entry->rest.len);
 	by_version = hash_search(waiting, replaces, HASH_ENTER, &found);
 	if (found)
 	{
@@ -193,14 +215,8 @@ keep_entry(const RowVersion *replaces, const RowVersion *makes,
 	kept->makes = *makes;
 	kept->nest_level = GetCurrentTransactionNestLevel();
 	kept->entry = *entry;
-	memcpy(kept->bytes, entry->committed, entry->committed_len);
-	memcpy(kept->bytes + entry->committed_len, entry->private_part,
-		   entry->private_len);
-	kept->entry.committed = kept->bytes;
-	kept->entry.private_part = kept->bytes + entry->committed_len;
-	if (entry->nlookups > 0)
-		memcpy(kept->lookups, entry->lookups, entry->nlookups * sizeof(int64));
-	kept->entry.lookups = kept->lookups;
+	memcpy(kept->bytes, entry->rest.data, entry->rest.len);
+	kept->entry.rest.data = kept->bytes;
 	by_version->kept = kept;
 	dlist_push_tail(&kept_entries, &kept->node);
 	nkept++;
@@ -215,14 +231,6 @@ forget_entry(KeptEntry *kept)
 	dlist_delete(&kept->node);
 	nkept--;
 	pfree(kept);
-}
-
-static void
-append_entry(const CustodyOrderEntry *e)
-{
-	custody_append_entry(e->committed, e->committed_len,
-						 e->private_part, e->private_len,
-						 e->lookups, e->nlookups);
 }
 
 /* The entry that waits for a version and may be appended now, or NULL. */
@@ -251,7 +259,7 @@ note_captured(RowVersion version)
 		kept = find_waiting(&version);
 		if (kept == NULL)
 			break;
-		append_entry(&kept->entry);
+		custody_append_entry(&kept->entry);
 		version = kept->makes;
 		forget_entry(kept);
 	}
@@ -271,7 +279,7 @@ custody_order_settle(void)
 
 		if (kept->nest_level != GetCurrentTransactionNestLevel())
 			continue;
-		append_entry(&kept->entry);
+		custody_append_entry(&kept->entry);
 		forget_entry(kept);
 		if (made.offset != 0)
 			mark_captured(&made);
@@ -280,16 +288,15 @@ custody_order_settle(void)
 
 void
 custody_order_append(Relation leaf, TupleTableSlot *new_slot,
-					 TupleTableSlot *old_slot, const CustodyOrderEntry *entry)
+					 TupleTableSlot *old_slot, const cc_stored *entry)
 {
 	RowVersion	replaces = row_version(leaf, old_slot);
 	RowVersion	makes = row_version(leaf, new_slot);
 
-	init_order();
 	custody_order_settle();
 	if (must_wait(old_slot, &replaces) && keep_entry(&replaces, &makes, entry))
 		return;
-	append_entry(entry);
+	custody_append_entry(entry);
 	note_captured(makes);
 }
 
@@ -308,7 +315,7 @@ custody_order_flush(void)
 	{
 		KeptEntry  *kept = dlist_container(KeptEntry, node, iter.cur);
 
-		append_entry(&kept->entry);
+		custody_append_entry(&kept->entry);
 		forget_entry(kept);
 	}
 }
@@ -345,6 +352,7 @@ custody_order_subabort(int nest_level)
 void
 custody_order_reset(void)
 {
+	nrecent = 0;
 	order_context = NULL;
 	pages = NULL;
 	last_page = NULL;

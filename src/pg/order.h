@@ -8,18 +8,7 @@
 #include "executor/tuptable.h"
 #include "utils/rel.h"
 
-/* An encoded row-level entry. */
-typedef struct CustodyOrderEntry
-{
-	const void *committed;
-	size_t		committed_len;
-	const void *private_part;
-	size_t		private_len;
-	const int64 *lookups;
-	int			nlookups;
-} CustodyOrderEntry;
-
-#define CUSTODY_ORDER_MAX_LOOKUPS 3
+#include "core/chunk.h"
 
 /*
  * Append the entry of a change from old_slot to new_slot (either may be NULL),
@@ -27,7 +16,7 @@ typedef struct CustodyOrderEntry
  */
 extern void custody_order_append(Relation leaf, TupleTableSlot *new_slot,
 								 TupleTableSlot *old_slot,
-								 const CustodyOrderEntry *entry);
+								 const cc_stored *entry);
 
 /* Append what earlier statements of the client left kept. */
 extern void custody_order_settle(void);

@@ -22,6 +22,7 @@
 #include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "miscadmin.h"
+#include "utils/fmgroids.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -31,14 +32,7 @@
 #include "pg/lookup.h"
 #include "pg/past.h"
 #include "pg/reader.h"
-
-/* A chunk to walk, and its place in the log. */
-typedef struct Candidate
-{
-	CustodyPosition position;
-	int64		leaf_index;		/* PG_INT64_MAX = not sealed */
-	uint64		commit_number;
-} Candidate;
+#include "pg/tail.h"
 
 struct CustodyPast
 {
@@ -58,12 +52,13 @@ struct CustodyPast
 
 	/* By lookup number. */
 	bool		by_lookup;
-	Candidate  *candidates;
-	int			ncandidates;
-	int			next_candidate;
+	CustodyPosition *positions;
+	int			npositions;
+	int			next_position;
 
-	/* Current transaction and chunk. */
+	/* Current transaction. */
 	bool		walking;
+	bool		single;			/* the walk stands on the one entry wanted */
 	CustodyEntryWalk walk;
 	bytea	   *record_bytes;
 	cc_record	record;
@@ -94,7 +89,7 @@ make(CustodyLayouts *layouts, Bitmapset *relations, Snapshot snapshot,
 	past->by_lookup = by_lookup;
 	old = MemoryContextSwitchTo(context);
 	past->long_values = custody_longvalue_begin(layouts, relations,
-												past->entry_snapshot, by_lookup);
+												past->entry_snapshot, snapshot, by_lookup);
 	MemoryContextSwitchTo(old);
 	return past;
 }
@@ -128,31 +123,27 @@ custody_past_begin(CustodyLayouts *layouts, Bitmapset *relations,
  * current context.
  */
 static bytea *
-read_record(CustodyPast *past, int64 txn_no)
+read_record(CustodyPast *past, uint64 xact_id, int64 txn_no)
 {
 	ScanKeyData key;
 	CustodyScan scan;
 	bytea	   *bytes = NULL;
 
-	custody_catalog_key_int8(&key, Anum_transaction_txn_no,
-							 BTEqualStrategyNumber, txn_no);
-	custody_catalog_scan_begin(&scan, CUSTODY_LOG_TRANSACTION, CUSTODY_TRANSACTION_PKEY,
+	ScanKeyInit(&key, Anum_transaction_xact_id, BTEqualStrategyNumber, F_XID8EQ,
+				UInt64GetDatum(xact_id));
+	custody_catalog_scan_begin(&scan, CUSTODY_LOG_TRANSACTION, CUSTODY_TRANSACTION_XACT_ID,
 							   past->entry_snapshot, ForwardScanDirection, 1, &key);
-	if (custody_catalog_scan_next(&scan))
-	{
-		HeapTupleHeader header = scan.tuple->t_data;
-
-		if (HeapTupleHeaderXminFrozen(header) ||
-			!XidInMVCCSnapshot(HeapTupleHeaderGetXmin(header), past->snapshot))
+	while (bytes == NULL && custody_catalog_scan_next(&scan))
+		if (DatumGetInt64(custody_catalog_get(&scan, Anum_transaction_txn_no)) == txn_no &&
+			custody_reader_shows(&scan, past->snapshot))
 			bytes = custody_catalog_get_bytea(&scan, Anum_transaction_record);
-	}
 	custody_catalog_scan_end(&scan);
 	return bytes;
 }
 
 /* Load a transaction's record; false if it has none. */
 static bool
-load_record(CustodyPast *past, int64 txn_no, int64 leaf_index)
+load_record(CustodyPast *past, uint64 xact_id, int64 txn_no, int64 leaf_index)
 {
 	CustodyPastEntry *entry = &past->entry;
 	MemoryContext old;
@@ -162,55 +153,15 @@ load_record(CustodyPast *past, int64 txn_no, int64 leaf_index)
 		return true;
 	MemoryContextReset(past->txn_context);
 	old = MemoryContextSwitchTo(past->txn_context);
-	bytes = past->record_bytes = read_record(past, txn_no);
+	bytes = past->record_bytes = read_record(past, xact_id, txn_no);
 	MemoryContextSwitchTo(old);
 	entry->txn_no = txn_no;
+	entry->xact_id = xact_id;
 	entry->leaf_index = leaf_index;
 	entry->record = NULL;
-	if (bytes != NULL &&
-		cc_record_decode(&past->record, VARDATA_ANY(bytes),
-						 VARSIZE_ANY_EXHDR(bytes)) == CC_OK)
+	if (bytes != NULL && custody_reader_decode(&past->record, bytes) == CC_OK)
 		entry->record = &past->record;
 	return bytes != NULL;
-}
-
-static int
-compare_candidates(const void *a, const void *b)
-{
-	const Candidate *x = a;
-	const Candidate *y = b;
-
-	if (x->leaf_index != y->leaf_index)
-		return x->leaf_index < y->leaf_index ? -1 : 1;
-	if (x->commit_number != y->commit_number)
-		return x->commit_number < y->commit_number ? -1 : 1;
-	if (x->position.first_entry != y->position.first_entry)
-		return x->position.first_entry < y->position.first_entry ? -1 : 1;
-	return 0;
-}
-
-/* Place the chunks in the log; those of transactions without record drop out. */
-static void
-place_candidates(CustodyPast *past, List *positions)
-{
-	ListCell   *lc;
-
-	past->candidates = palloc((list_length(positions) + 1) * sizeof(Candidate));
-	foreach(lc, positions)
-	{
-		CustodyPosition *position = lfirst(lc);
-		Candidate  *candidate = &past->candidates[past->ncandidates];
-		int64		leaf = custody_reader_leaf_index(position->txn_no, past->snapshot);
-
-		if (!load_record(past, position->txn_no, leaf) && leaf < 0)
-			continue;
-		candidate->position = *position;
-		candidate->leaf_index = leaf < 0 ? PG_INT64_MAX : leaf;
-		candidate->commit_number = past->entry.record == NULL ? 0 :
-			past->entry.record->commit_number;
-		past->ncandidates++;
-	}
-	qsort(past->candidates, past->ncandidates, sizeof(Candidate), compare_candidates);
 }
 
 CustodyPast *
@@ -220,7 +171,7 @@ custody_past_begin_lookup(CustodyLayouts *layouts, Bitmapset *relations,
 	CustodyPast *past = make(layouts, relations, snapshot, true);
 	MemoryContext old = MemoryContextSwitchTo(past->context);
 
-	place_candidates(past, custody_lookup_chunks(numbers, n, past->entry_snapshot));
+	past->positions = custody_lookup_entries(numbers, n, snapshot, &past->npositions);
 	MemoryContextSwitchTo(old);
 	return past;
 }
@@ -237,9 +188,8 @@ custody_past_end(CustodyPast *past)
 
 /* The next transaction of the whole ledger; false at the end. */
 static bool
-next_transaction(CustodyPast *past, int64 *txn_no, int64 *leaf_index)
+next_transaction(CustodyPast *past, CustodyLeaf *leaf)
 {
-	bool		isnull;
 	CustodyUnsealed *unsealed;
 
 	while (past->in_leaves)
@@ -248,55 +198,111 @@ next_transaction(CustodyPast *past, int64 *txn_no, int64 *leaf_index)
 		{
 			custody_catalog_scan_end(&past->leaves);
 			past->in_leaves = false;
-			past->unsealed = custody_reader_unsealed(past->snapshot);
+			past->unsealed = custody_tail(past->snapshot);
 			break;
 		}
-		*leaf_index = DatumGetInt64(custody_catalog_get(&past->leaves,
-														Anum_leaf_leaf_index));
-		*txn_no = DatumGetInt64(custody_catalog_getattr(&past->leaves,
-														Anum_leaf_txn_no, &isnull));
-		if (!isnull)
+		custody_reader_leaf_row(&past->leaves, leaf);
+		if (leaf->txn_no != 0)
 			return true;
 	}
 	if (past->next_unsealed >= list_length(past->unsealed))
 		return false;
 	unsealed = list_nth(past->unsealed, past->next_unsealed++);
-	*txn_no = unsealed->txn_no;
-	*leaf_index = -1;
+	leaf->leaf_index = -1;
+	leaf->txn_no = unsealed->txn_no;
+	leaf->xact_id = unsealed->xact_id;
 	return true;
 }
 
-/* Begin to walk the next transaction or chunk; false at the end. */
+static void
+begin_walk(CustodyPast *past, uint64 xact_id, int64 txn_no, int64 entry_no)
+{
+	if (past->walking)
+		custody_reader_walk_end(&past->walk);
+	custody_reader_walk_at(&past->walk, xact_id, txn_no, entry_no, past->entry_snapshot);
+	past->walk.heads_only = true;
+	past->walking = true;
+}
+
+/* Go on within the chunk to an entry; false if it is not in there. */
+static bool
+advance(CustodyPast *past, const CustodyPosition *p)
+{
+	CustodyEntryWalk *walk = &past->walk;
+
+	if (!past->walking || walk->chunk.txn_no != p->txn_no || walk->next_entry_no > p->entry_no)
+		return false;
+	while (!walk->last_in_chunk && custody_reader_walk_next(walk))
+		if (walk->entry_no == p->entry_no)
+			return true;
+	return false;
+}
+
+/* Stand on the next entry found, or begin the next transaction; false at the end. */
+static bool
+next_position(CustodyPast *past)
+{
+	while (past->next_position < past->npositions)
+	{
+		const CustodyPosition *p = &past->positions[past->next_position++];
+
+		CHECK_FOR_INTERRUPTS();
+		past->single = p->entry_no != CUSTODY_ANY_ENTRY;
+		if (!load_record(past, p->xact_id, p->txn_no,
+						 p->leaf_index == CUSTODY_NOT_SEALED ? -1 : p->leaf_index) &&
+			!past->single)
+			continue;
+		if (!past->single)
+		{
+			begin_walk(past, p->xact_id, p->txn_no, 0);
+			return true;
+		}
+		if (advance(past, p))
+			return true;
+		begin_walk(past, p->xact_id, p->txn_no, p->entry_no);
+		if (custody_reader_walk_to(&past->walk, p->entry_no))
+			return true;
+	}
+	return false;
+}
+
+/* Begin to walk what comes next; false at the end. */
 static bool
 next_walk(CustodyPast *past)
 {
 	MemoryContext old = MemoryContextSwitchTo(past->context);
-	int64		txn_no;
-	int64		leaf_index;
+	CustodyLeaf leaf;
+	bool		found;
 
 	CHECK_FOR_INTERRUPTS();
 	if (past->by_lookup)
+		found = next_position(past);
+	else
 	{
-		Candidate  *c = &past->candidates[past->next_candidate];
-
-		if (past->next_candidate < past->ncandidates)
+		found = next_transaction(past, &leaf);
+		if (found)
 		{
-			past->next_candidate++;
-			load_record(past, c->position.txn_no,
-						c->leaf_index == PG_INT64_MAX ? -1 : c->leaf_index);
-			custody_reader_walk_chunk(&past->walk, c->position.txn_no,
-									  c->position.first_entry, past->entry_snapshot);
-			past->walking = true;
+			load_record(past, leaf.xact_id, leaf.txn_no, leaf.leaf_index);
+			begin_walk(past, leaf.xact_id, leaf.txn_no, 0);
 		}
 	}
-	else if (next_transaction(past, &txn_no, &leaf_index))
-	{
-		load_record(past, txn_no, leaf_index);
-		custody_reader_walk_begin(&past->walk, txn_no, past->entry_snapshot);
-		past->walking = true;
-	}
 	MemoryContextSwitchTo(old);
-	return past->walking;
+	return found;
+}
+
+/* Stand on the next entry; false at the end. */
+static bool
+next_entry(CustodyPast *past)
+{
+	for (;;)
+	{
+		if (past->walking && !past->single && custody_reader_walk_next(&past->walk))
+			return true;
+		if (!next_walk(past))
+			return false;
+		if (past->single)
+			return true;
+	}
 }
 
 CustodyPastEntry *
@@ -304,17 +310,11 @@ custody_past_next(CustodyPast *past)
 {
 	CustodyPastEntry *entry = &past->entry;
 
-	while (past->walking || next_walk(past))
+	while (next_entry(past))
 	{
 		bool		wanted;
 		MemoryContext old;
 
-		if (!custody_reader_walk_next(&past->walk))
-		{
-			custody_reader_walk_end(&past->walk);
-			past->walking = false;
-			continue;
-		}
 		MemoryContextReset(past->entry_context);
 		old = MemoryContextSwitchTo(past->entry_context);
 		wanted = custody_pastentry_open(entry, past->layouts, past->relations,

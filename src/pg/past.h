@@ -16,7 +16,7 @@ extern CustodyPast *custody_past_begin(CustodyLayouts *layouts,
 extern CustodyPast *custody_past_begin_at(CustodyLayouts *layouts,
 										  Bitmapset *relations,
 										  int64 leaf_index, Snapshot snapshot);
-/* Walk only the chunks that have one of the lookup numbers. */
+/* Walk only entries that have one of the lookup numbers, and what is not sealed. */
 extern CustodyPast *custody_past_begin_lookup(CustodyLayouts *layouts,
 											  Bitmapset *relations,
 											  const int64 *numbers, int n,

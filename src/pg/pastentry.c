@@ -40,9 +40,9 @@ bool
 custody_pastentry_open(CustodyPastEntry *entry, CustodyLayouts *layouts,
 					   const Bitmapset *relations, const CustodyEntryWalk *walk)
 {
-	if (cc_entry_decode(&entry->head, walk->committed.data,
-						walk->committed.len) != CC_OK)
+	if (!cc_entry_head_valid(&walk->head))
 		return false;
+	entry->head = walk->head;
 	if (relations != NULL &&
 		!bms_is_member((int) Min(entry->head.relation, PG_INT32_MAX),
 					   relations))

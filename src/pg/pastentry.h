@@ -17,11 +17,13 @@
 typedef struct CustodyPastEntry
 {
 	int64		txn_no;
+	uint64		xact_id;
 	int64		leaf_index;		/* -1 = not sealed */
 	const cc_record *record;	/* NULL: unreadable */
 	int64		first_entry;	/* of the chunk */
 	int64		entry_no;
-	cc_entry	head;
+	cc_entry	head;			/* commitments only of an erased entry, or if
+								 * the walk makes them */
 	CustodyLayout *layout;		/* NULL: none, or not known */
 	bool		erased;			/* a row-level entry without values */
 	bool		open;			/* 'values' are at hand */

@@ -13,20 +13,25 @@
  * Order: by commit number.  It is drawn at pre-commit; whoever saw another's
  * rows drew later.
  *
- * Needs a transaction with an active MVCC snapshot.  Memory: 48 bytes for each
+ * Records are read with SnapshotSelf and then held against the snapshot, so
+ * that asking what is not sealed takes no predicate locks on what applications
+ * write.
+ *
+ * Needs a transaction with an active MVCC snapshot.  Memory: 24 bytes for each
  * transaction taken up, in the current context; records one at a time.
  */
 #include "postgres.h"
 
 #include "access/stratnum.h"
+#include "access/transam.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/xid8.h"
 
 #include "core/encode.h"
-#include "core/merkle.h"
 #include "pg/catalog.h"
 #include "pg/error.h"
 #include "pg/pickup.h"
@@ -98,47 +103,48 @@ batch_add(CustodyBatch *batch)
  * sealing of all others.
  */
 static void
-pick(CustodyBatch *batch, int64 txn_no, const bytea *bytes)
+pick(CustodyBatch *batch, uint64 xact_id, int64 txn_no, uint64 commit_number)
 {
 	CustodyPicked *picked = batch_add(batch);
+
+	picked->xact_id = xact_id;
+	picked->txn_no = txn_no;
+	picked->commit_number = commit_number;
+}
+
+static uint64
+commit_number_of(CustodyScan *scan)
+{
+	bytea	   *bytes = DatumGetByteaPP(custody_catalog_get(scan, Anum_transaction_record));
 	cc_record	record;
 
-	picked->txn_no = txn_no;
-	cc_merkle_leaf(picked->leaf_hash, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
-	if (cc_record_decode(&record, VARDATA_ANY(bytes),
-						 VARSIZE_ANY_EXHDR(bytes)) == CC_OK)
-		picked->commit_number = record.commit_number;
-	else
-	{
-		picked->commit_number = PG_UINT64_MAX;
-		ereport(WARNING,
-				(errcode(ERRCODE_CUSTODY_LEDGER_CORRUPTED),
-				 errmsg("transaction record " INT64_FORMAT " cannot be read", txn_no),
-				 errdetail("It is sealed as it stands."),
-				 errhint("Run \"SELECT * FROM custody.verify()\" to see what was altered.")));
-	}
+	if (cc_record_decode_open(&record, VARDATA_ANY(bytes),
+							  VARSIZE_ANY_EXHDR(bytes)) != CC_OK)
+		record.commit_number = PG_UINT64_MAX;
+	return record.commit_number;
 }
 
 /* Pick what a scan of log_transaction finds, unless it has a leaf. */
 static void
-pick_scanned(CustodyBatch *batch, CustodyScan *scan)
+pick_scanned(CustodyBatch *batch, CustodyScan *scan, Snapshot snapshot)
 {
 	while (custody_catalog_scan_next(scan))
 	{
 		int64		txn_no = DatumGetInt64(custody_catalog_get(scan, Anum_transaction_txn_no));
-		bytea	   *bytes;
 
 		CHECK_FOR_INTERRUPTS();
-		if (custody_reader_leaf_index(txn_no, GetActiveSnapshot()) >= 0)
+		if (!custody_reader_shows(scan, snapshot) ||
+			custody_reader_leaf_index(txn_no, snapshot) >= 0)
 			continue;
-		bytes = custody_catalog_get_bytea(scan, Anum_transaction_record);
-		pick(batch, txn_no, bytes);
-		pfree(bytes);
+		pick(batch,
+			 U64FromFullTransactionId(DatumGetFullTransactionId(custody_catalog_get(scan, Anum_transaction_xact_id))),
+			 txn_no, commit_number_of(scan));
 	}
 }
 
 static void
-pick_range(CustodyBatch *batch, uint64 first, uint64 last, bool bounded)
+pick_range(CustodyBatch *batch, uint64 first, uint64 last, bool bounded,
+		   Snapshot snapshot)
 {
 	ScanKeyData keys[2];
 	CustodyScan scan;
@@ -148,39 +154,35 @@ pick_range(CustodyBatch *batch, uint64 first, uint64 last, bool bounded)
 	ScanKeyInit(&keys[1], Anum_transaction_xact_id,
 				BTLessEqualStrategyNumber, F_XID8LE, UInt64GetDatum(last));
 	custody_catalog_scan_begin(&scan, CUSTODY_LOG_TRANSACTION,
-							   CUSTODY_TRANSACTION_XACT_ID, GetActiveSnapshot(),
+							   CUSTODY_TRANSACTION_XACT_ID, SnapshotSelf,
 							   ForwardScanDirection, bounded ? 2 : 1, keys);
-	pick_scanned(batch, &scan);
+	pick_scanned(batch, &scan, snapshot);
 	custody_catalog_scan_end(&scan);
 }
 
 static void
-pick_since(CustodyBatch *batch, const char *since)
+pick_since(CustodyBatch *batch, const char *since, Snapshot snapshot)
 {
 	OldSnapshot old;
 
 	parse_snapshot(&old, since);
 	for (int i = 0; i < old.nxip; i++)
-		pick_range(batch, old.xip[i], old.xip[i], true);
-	pick_range(batch, old.xmax, 0, false);
+		pick_range(batch, old.xip[i], old.xip[i], true, snapshot);
+	pick_range(batch, old.xmax, 0, false, snapshot);
 	pfree(old.xip);
 }
 
 /* Pick every transaction that has no leaf. */
 static void
-pick_unsealed(CustodyBatch *batch)
+pick_unsealed(CustodyBatch *batch, Snapshot snapshot)
 {
 	ListCell   *lc;
 
-	foreach(lc, custody_reader_unsealed(GetActiveSnapshot()))
+	foreach(lc, custody_reader_unsealed(snapshot))
 	{
 		CustodyUnsealed *unsealed = lfirst(lc);
-		bytea	   *bytes = custody_reader_record(unsealed->txn_no,
-												  GetActiveSnapshot());
 
-		CHECK_FOR_INTERRUPTS();
-		pick(batch, unsealed->txn_no, bytes);
-		pfree(bytes);
+		pick(batch, unsealed->xact_id, unsealed->txn_no, unsealed->commit_number);
 	}
 }
 
@@ -198,13 +200,13 @@ compare_picked(const void *a, const void *b)
 }
 
 void
-custody_pickup(CustodyBatch *batch, const char *since)
+custody_pickup(CustodyBatch *batch, const char *since, Snapshot snapshot)
 {
 	memset(batch, 0, sizeof(*batch));
 	if (since != NULL)
-		pick_since(batch, since);
+		pick_since(batch, since, snapshot);
 	else
-		pick_unsealed(batch);
+		pick_unsealed(batch, snapshot);
 	if (batch->n > 1)
 		qsort(batch->items, batch->n, sizeof(CustodyPicked), compare_picked);
 }

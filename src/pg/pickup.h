@@ -8,13 +8,11 @@
 
 #include "utils/snapshot.h"
 
-#include "core/digest.h"
-
 typedef struct CustodyPicked
 {
-	uint64		commit_number;
+	uint64		commit_number;	/* PG_UINT64_MAX: record is unreadable */
+	uint64		xact_id;
 	int64		txn_no;
-	uint8		leaf_hash[CC_DIGEST_SIZE];
 } CustodyPicked;
 
 typedef struct CustodyBatch
@@ -27,9 +25,9 @@ typedef struct CustodyBatch
 /* Text form of the active snapshot, palloc'd. */
 extern char *custody_pickup_snapshot(void);
 /*
- * Take up what is visible in the active snapshot and was not in 'since';
- * since NULL: what has no leaf yet, whatever its transaction id.
+ * Take up what is visible in an MVCC snapshot and was not in 'since'; since
+ * NULL: what has no leaf yet, whatever its transaction id.
  */
-extern void custody_pickup(CustodyBatch *batch, const char *since);
+extern void custody_pickup(CustodyBatch *batch, const char *since, Snapshot snapshot);
 
 #endif							/* CUSTODY_PICKUP_H */

@@ -1,203 +1,213 @@
 /*
  * reader.c
- *	  Reading the ledger back: leaves in order, the entries of a transaction,
- *	  transactions not yet sealed.
+ *	  Reading the ledger back: rows of log_transaction and log_leaf.
  *
- * Nothing is judged here: stored bytes that cannot be taken apart set
- * 'damaged' and the walk goes on with the next chunk, so that a verifier can
- * say what is wrong and a reader of history still gets the rest.
+ * log_transaction has one index, by transaction id, since rows are picked up
+ * by it and every index costs the application.  A transaction is found by its
+ * number through its leaf, which names the id as well; one that is not sealed
+ * yet is searched from the newest on.
  *
- * Locks: AccessShareLock on a ledger relation while it is scanned.  Memory: a
- * walk keeps one chunk at a time in a context of its own, under the context
- * that was current when it began.  Transaction state: any in which the
- * snapshot may be used, a hot standby's included; nothing is written.
+ * Locks: AccessShareLock on a ledger relation while it is scanned.  Memory:
+ * current context.  Transaction state: any in which the snapshot may be used,
+ * a hot standby's included; nothing is written.
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/stratnum.h"
+#include "access/transam.h"
+#include "access/xact.h"
 #include "miscadmin.h"
-#include "utils/memutils.h"
+#include "utils/fmgroids.h"
+#include "utils/snapmgr.h"
+#include "utils/xid8.h"
 
 #include "pg/reader.h"
+#include "pg/txnsort.h"
 
-static void
-walk_init(CustodyEntryWalk *walk, int64 txn_no)
-{
-	memset(walk, 0, sizeof(*walk));
-	walk->parent = CurrentMemoryContext;
-	walk->context = AllocSetContextCreate(CurrentMemoryContext,
-										  "pg_custody entry walk",
-										  ALLOCSET_DEFAULT_SIZES);
-	walk->chunk.txn_no = txn_no;
-}
+/* Rows of log_transaction */
 
 void
-custody_reader_walk_begin(CustodyEntryWalk *walk, int64 txn_no, Snapshot snapshot)
+custody_reader_row(CustodyScan *scan, CustodyTransactionRow *row)
+{
+	row->xact_id = U64FromFullTransactionId(DatumGetFullTransactionId(custody_catalog_get(scan, Anum_transaction_xact_id)));
+	row->txn_no = DatumGetInt64(custody_catalog_get(scan, Anum_transaction_txn_no));
+	row->first_entry = DatumGetInt64(custody_catalog_get(scan, Anum_transaction_first_entry));
+	row->record = custody_catalog_get_bytea(scan, Anum_transaction_record);
+	row->entries = custody_catalog_get_bytea(scan, Anum_transaction_entries);
+	row->xmin = HeapTupleHeaderGetRawXmin(scan->tuple->t_data);
+}
+
+/* The caller has read it with SnapshotSelf, so it is committed. */
+bool
+custody_reader_shows(CustodyScan *scan, Snapshot snapshot)
+{
+	HeapTupleHeader header = scan->tuple->t_data;
+
+	return !IsMVCCSnapshot(snapshot) || HeapTupleHeaderXminFrozen(header) ||
+		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(header)) ||
+		!XidInMVCCSnapshot(HeapTupleHeaderGetXmin(header), snapshot);
+}
+
+bool
+custody_reader_transaction(uint64 xact_id, int64 txn_no, Snapshot snapshot,
+						   CustodyTransactionRow *row)
 {
 	ScanKeyData key;
-
-	walk_init(walk, txn_no);
-	custody_catalog_key_int8(&key, Anum_chunk_txn_no, BTEqualStrategyNumber, txn_no);
-	custody_catalog_scan_begin(&walk->scan, CUSTODY_LOG_CHUNK, CUSTODY_CHUNK_PKEY,
-							   snapshot, ForwardScanDirection, 1, &key);
-}
-
-void
-custody_reader_walk_chunk(CustodyEntryWalk *walk, int64 txn_no, int64 first_entry,
-						  Snapshot snapshot)
-{
-	ScanKeyData keys[2];
-
-	walk_init(walk, txn_no);
-	walk->next_entry_no = first_entry;
-	custody_catalog_key_int8(&keys[0], Anum_chunk_txn_no, BTEqualStrategyNumber, txn_no);
-	custody_catalog_key_int8(&keys[1], Anum_chunk_first_entry, BTEqualStrategyNumber, first_entry);
-	custody_catalog_scan_begin(&walk->scan, CUSTODY_LOG_CHUNK, CUSTODY_CHUNK_PKEY,
-							   snapshot, ForwardScanDirection, 2, keys);
-}
-
-/* First entry of the chunk that holds an entry; the entry itself if none does. */
-static int64
-find_chunk(int64 txn_no, int64 entry_no, Snapshot snapshot)
-{
-	ScanKeyData keys[2];
 	CustodyScan scan;
-	int64		first_entry = entry_no;
+	bool		found = false;
 
-	custody_catalog_key_int8(&keys[0], Anum_chunk_txn_no, BTEqualStrategyNumber, txn_no);
-	custody_catalog_key_int8(&keys[1], Anum_chunk_first_entry,
-							 BTLessEqualStrategyNumber, entry_no);
-	custody_catalog_scan_begin(&scan, CUSTODY_LOG_CHUNK, CUSTODY_CHUNK_PKEY,
-							   snapshot, BackwardScanDirection, 2, keys);
-	if (custody_catalog_scan_next(&scan))
-		first_entry = DatumGetInt64(custody_catalog_get(&scan, Anum_chunk_first_entry));
+	ScanKeyInit(&key, Anum_transaction_xact_id, BTEqualStrategyNumber, F_XID8EQ,
+				UInt64GetDatum(xact_id));
+	custody_catalog_scan_begin(&scan, CUSTODY_LOG_TRANSACTION, CUSTODY_TRANSACTION_XACT_ID,
+							   snapshot, ForwardScanDirection, 1, &key);
+	while (!found && custody_catalog_scan_next(&scan))
+		found = DatumGetInt64(custody_catalog_get(&scan, Anum_transaction_txn_no)) == txn_no;
+	if (found)
+		custody_reader_row(&scan, row);
 	custody_catalog_scan_end(&scan);
-	return first_entry;
+	return found;
 }
+
+/* From the newest on. */
+bool
+custody_reader_search(int64 txn_no, Snapshot snapshot, CustodyTransactionRow *row)
+{
+	CustodyScan scan;
+	bool		found = false;
+
+	custody_catalog_scan_begin(&scan, CUSTODY_LOG_TRANSACTION, CUSTODY_TRANSACTION_XACT_ID,
+							   snapshot, BackwardScanDirection, 0, NULL);
+	while (!found && custody_catalog_scan_next(&scan))
+	{
+		CHECK_FOR_INTERRUPTS();
+		found = DatumGetInt64(custody_catalog_get(&scan, Anum_transaction_txn_no)) == txn_no;
+	}
+	if (found)
+		custody_reader_row(&scan, row);
+	custody_catalog_scan_end(&scan);
+	return found;
+}
+
+bool
+custody_reader_find(int64 txn_no, Snapshot snapshot, CustodyTransactionRow *row)
+{
+	CustodyLeaf leaf;
+
+	if (custody_reader_leaf(txn_no, snapshot, &leaf))
+		return custody_reader_transaction(leaf.xact_id, txn_no, snapshot, row);
+	return custody_reader_search(txn_no, snapshot, row);
+}
+
+/* Rows of log_leaf */
 
 void
-custody_reader_walk_from(CustodyEntryWalk *walk, int64 txn_no, int64 entry_no,
-						 Snapshot snapshot)
+custody_reader_leaf_row(CustodyScan *scan, CustodyLeaf *leaf)
 {
-	ScanKeyData keys[2];
-	int64		first_entry = find_chunk(txn_no, entry_no, snapshot);
+	bool		isnull;
+	Datum		value;
 
-	walk_init(walk, txn_no);
-	walk->next_entry_no = first_entry;
-	custody_catalog_key_int8(&keys[0], Anum_chunk_txn_no, BTEqualStrategyNumber, txn_no);
-	custody_catalog_key_int8(&keys[1], Anum_chunk_first_entry,
-							 BTGreaterEqualStrategyNumber, first_entry);
-	custody_catalog_scan_begin(&walk->scan, CUSTODY_LOG_CHUNK, CUSTODY_CHUNK_PKEY,
-							   snapshot, ForwardScanDirection, 2, keys);
+	memset(leaf, 0, sizeof(*leaf));
+	leaf->leaf_index = DatumGetInt64(custody_catalog_get(scan, Anum_leaf_leaf_index));
+	value = custody_catalog_getattr(scan, Anum_leaf_txn_no, &isnull);
+	if (!isnull)
+		leaf->txn_no = DatumGetInt64(value);
+	value = custody_catalog_getattr(scan, Anum_leaf_xact_id, &isnull);
+	if (!isnull)
+		leaf->xact_id = U64FromFullTransactionId(DatumGetFullTransactionId(value));
+	value = custody_catalog_getattr(scan, Anum_leaf_root, &isnull);
+	if (!isnull)
+	{
+		bytea	   *root = DatumGetByteaPP(value);
+
+		leaf->has_root = VARSIZE_ANY_EXHDR(root) == CC_DIGEST_SIZE;
+		if (leaf->has_root)
+			memcpy(leaf->root, VARDATA_ANY(root), CC_DIGEST_SIZE);
+	}
 }
 
-/* Load the next chunk; false when there is none. */
 static bool
-load_chunk(CustodyEntryWalk *walk)
+read_leaf(int column, CustodyIndex index, int64 number, Snapshot snapshot,
+		  CustodyLeaf *leaf)
 {
-	MemoryContext old;
-	CustodyChunk *chunk = &walk->chunk;
+	ScanKeyData key;
+	CustodyScan scan;
 	bool		found;
 
-	/* The scan keeps what it allocates; the caller may reset his context. */
-	old = MemoryContextSwitchTo(walk->parent);
-	found = custody_catalog_scan_next(&walk->scan);
-	MemoryContextSwitchTo(old);
-	if (!found)
-		return false;
-	MemoryContextReset(walk->context);
-	old = MemoryContextSwitchTo(walk->context);
-	chunk->first_entry = DatumGetInt64(custody_catalog_get(&walk->scan, Anum_chunk_first_entry));
-	chunk->lookup = DatumGetArrayTypePCopy(custody_catalog_get(&walk->scan, Anum_chunk_lookup));
-	chunk->entries = custody_catalog_get_bytea(&walk->scan, Anum_chunk_entries);
-	chunk->private_part = custody_catalog_get_bytea(&walk->scan, Anum_chunk_private);
-	MemoryContextSwitchTo(old);
-
-	cc_reader_init(&walk->entries, VARDATA_ANY(chunk->entries),
-				   VARSIZE_ANY_EXHDR(chunk->entries));
-	cc_reader_init(&walk->privates, VARDATA_ANY(chunk->private_part),
-				   VARSIZE_ANY_EXHDR(chunk->private_part));
-	if (chunk->first_entry != walk->next_entry_no || walk->entries.len == 0)
-		walk->damaged = true;
-	walk->next_entry_no = chunk->first_entry;
-	walk->in_chunk = true;
-	walk->first_in_chunk = true;
-	return true;
+	custody_catalog_key_int8(&key, column, BTEqualStrategyNumber, number);
+	custody_catalog_scan_begin(&scan, CUSTODY_LOG_LEAF, index, snapshot,
+							   ForwardScanDirection, 1, &key);
+	found = custody_catalog_scan_next(&scan);
+	if (found)
+		custody_reader_leaf_row(&scan, leaf);
+	custody_catalog_scan_end(&scan);
+	return found;
 }
 
-/* Leave a chunk whose entries are used up or cannot be told apart. */
-static void
-leave_chunk(CustodyEntryWalk *walk)
-{
-	if (cc_reader_end(&walk->entries) != CC_OK ||
-		cc_reader_end(&walk->privates) != CC_OK)
-		walk->damaged = true;
-	walk->in_chunk = false;
-}
-
-/* Read the next entry; false when there is none. */
 bool
-custody_reader_walk_next(CustodyEntryWalk *walk)
+custody_reader_leaf(int64 txn_no, Snapshot snapshot, CustodyLeaf *leaf)
 {
-	walk->first_in_chunk = false;
-	for (;;)
-	{
-		if (!walk->in_chunk && !load_chunk(walk))
-			return false;
-		if (walk->entries.pos < walk->entries.len)
-		{
-			walk->committed = cc_read_bytes(&walk->entries);
-			walk->private_part = cc_read_bytes(&walk->privates);
-			if (walk->entries.status == CC_OK && walk->privates.status == CC_OK)
-				break;
-		}
-		leave_chunk(walk);
-	}
-	walk->entry_no = walk->next_entry_no++;
-	walk->last_in_chunk = walk->entries.pos == walk->entries.len;
-	return true;
+	return read_leaf(Anum_leaf_txn_no, CUSTODY_LEAF_TXN_NO, txn_no, snapshot, leaf);
 }
 
-void
-custody_reader_walk_end(CustodyEntryWalk *walk)
+bool
+custody_reader_leaf_at(int64 leaf_index, Snapshot snapshot, CustodyLeaf *leaf)
 {
-	custody_catalog_scan_end(&walk->scan);
-	MemoryContextDelete(walk->context);
+	return read_leaf(Anum_leaf_leaf_index, CUSTODY_LEAF_PKEY, leaf_index, snapshot, leaf);
 }
 
-/* Leaf index of a transaction, -1 if it is not sealed. */
 int64
 custody_reader_leaf_index(int64 txn_no, Snapshot snapshot)
 {
-	ScanKeyData key;
-	CustodyScan scan;
-	int64		leaf_index = -1;
+	CustodyLeaf leaf;
 
-	custody_catalog_key_int8(&key, Anum_leaf_txn_no, BTEqualStrategyNumber, txn_no);
-	custody_catalog_scan_begin(&scan, CUSTODY_LOG_LEAF, CUSTODY_LEAF_TXN_NO,
-							   snapshot, ForwardScanDirection, 1, &key);
-	if (custody_catalog_scan_next(&scan))
-		leaf_index = DatumGetInt64(custody_catalog_get(&scan, Anum_leaf_leaf_index));
-	custody_catalog_scan_end(&scan);
-	return leaf_index;
+	return custody_reader_leaf(txn_no, snapshot, &leaf) ? leaf.leaf_index : -1;
 }
 
-/* Transaction record by number, NULL if there is none. */
+/* Records */
+
+bytea *
+custody_reader_sealed_record(const bytea *record, const uint8 root[CC_DIGEST_SIZE])
+{
+	Size		len = VARSIZE_ANY_EXHDR(record);
+	Size		room = len + 2 + CC_DIGEST_SIZE;
+	bytea	   *bytes = palloc(VARHDRSZ + room);
+	cc_writer	w;
+
+	cc_writer_init(&w, VARDATA(bytes), room);
+	if (cc_record_seal(&w, VARDATA_ANY(record), len, root) != CC_OK)
+	{
+		cc_writer_init(&w, VARDATA(bytes), room);
+		cc_write_raw(&w, VARDATA_ANY(record), len);
+	}
+	SET_VARSIZE(bytes, VARHDRSZ + w.len);
+	return bytes;
+}
+
 bytea *
 custody_reader_record(int64 txn_no, Snapshot snapshot)
 {
-	ScanKeyData key;
-	CustodyScan scan;
-	bytea	   *record = NULL;
+	CustodyTransactionRow row;
+	CustodyLeaf leaf;
 
-	custody_catalog_key_int8(&key, Anum_transaction_txn_no, BTEqualStrategyNumber, txn_no);
-	custody_catalog_scan_begin(&scan, CUSTODY_LOG_TRANSACTION, CUSTODY_TRANSACTION_PKEY,
-							   snapshot, ForwardScanDirection, 1, &key);
-	if (custody_catalog_scan_next(&scan))
-		record = custody_catalog_get_bytea(&scan, Anum_transaction_record);
-	custody_catalog_scan_end(&scan);
-	return record;
+	if (!custody_reader_leaf(txn_no, snapshot, &leaf))
+		return custody_reader_search(txn_no, snapshot, &row) ? row.record : NULL;
+	if (!custody_reader_transaction(leaf.xact_id, txn_no, snapshot, &row))
+		return NULL;
+	return leaf.has_root ? custody_reader_sealed_record(row.record, leaf.root) : row.record;
 }
+
+cc_status
+custody_reader_decode(cc_record *record, const bytea *bytes)
+{
+	cc_status	status = cc_record_decode(record, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+
+	if (status != CC_OK)
+		status = cc_record_decode_open(record, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+	return status;
+}
+
+/* Transactions that are not sealed */
 
 /* Next transaction number that has a leaf, in order; false at the end. */
 static bool
@@ -215,23 +225,28 @@ next_sealed(CustodyScan *leaves, int64 *txn_no)
 	return true;
 }
 
-static CustodyUnsealed *
-make_unsealed(CustodyScan *transactions, int64 txn_no)
+CustodyUnsealed *
+custody_reader_make_unsealed(uint64 xact_id, int64 txn_no, Snapshot snapshot)
 {
 	CustodyUnsealed *unsealed = palloc(sizeof(CustodyUnsealed));
-	bytea	   *bytes = custody_catalog_get_bytea(transactions, Anum_transaction_record);
+	CustodyTransactionRow row;
 	cc_record	record;
 
+	unsealed->xact_id = xact_id;
 	unsealed->txn_no = txn_no;
 	unsealed->commit_number = PG_UINT64_MAX;
-	if (cc_record_decode(&record, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)) == CC_OK)
+	if (!custody_reader_transaction(xact_id, txn_no, snapshot, &row))
+		return unsealed;
+	if (cc_record_decode_open(&record, VARDATA_ANY(row.record),
+							  VARSIZE_ANY_EXHDR(row.record)) == CC_OK)
 		unsealed->commit_number = record.commit_number;
-	pfree(bytes);
+	pfree(row.record);
+	pfree(row.entries);
 	return unsealed;
 }
 
-static int
-compare_unsealed(const ListCell *a, const ListCell *b)
+int
+custody_reader_compare_unsealed(const ListCell *a, const ListCell *b)
 {
 	const CustodyUnsealed *x = lfirst(a);
 	const CustodyUnsealed *y = lfirst(b);
@@ -243,39 +258,60 @@ compare_unsealed(const ListCell *a, const ListCell *b)
 	return 0;
 }
 
+/* Sort all transactions by number; takes no predicate locks. */
+static CustodyTxnSort *
+sort_transactions(Snapshot snapshot)
+{
+	CustodyTxnSort *sort = custody_txnsort_begin();
+	CustodyScan scan;
+
+	custody_catalog_scan_begin(&scan, CUSTODY_LOG_TRANSACTION, CUSTODY_TRANSACTION_XACT_ID,
+							   SnapshotSelf, ForwardScanDirection, 0, NULL);
+	while (custody_catalog_scan_next(&scan))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!custody_reader_shows(&scan, snapshot))
+			continue;
+		custody_txnsort_put(sort,
+							DatumGetInt64(custody_catalog_get(&scan, Anum_transaction_txn_no)),
+							U64FromFullTransactionId(DatumGetFullTransactionId(custody_catalog_get(&scan, Anum_transaction_xact_id))));
+	}
+	custody_catalog_scan_end(&scan);
+	custody_txnsort_perform(sort);
+	return sort;
+}
+
 /*
- * Transactions without leaf.  Both relations are read in order of transaction
- * number and merged, so that only what is not sealed takes memory.
+ * Transactions without leaf.  Both relations are gone through in order of
+ * transaction number, so that only what is not sealed takes memory.
  */
 List *
 custody_reader_unsealed(Snapshot snapshot)
 {
 	List	   *result = NIL;
-	CustodyScan transactions;
+	CustodyTxnSort *sort = sort_transactions(snapshot);
 	CustodyScan leaves;
 	int64		sealed = 0;
 	bool		have_sealed;
+	int64		txn_no;
+	uint64		xact_id;
 
-	custody_catalog_scan_begin(&transactions, CUSTODY_LOG_TRANSACTION,
-							   CUSTODY_TRANSACTION_PKEY, snapshot,
-							   ForwardScanDirection, 0, NULL);
 	custody_catalog_scan_begin(&leaves, CUSTODY_LOG_LEAF, CUSTODY_LEAF_TXN_NO,
 							   snapshot, ForwardScanDirection, 0, NULL);
 	have_sealed = next_sealed(&leaves, &sealed);
-	while (custody_catalog_scan_next(&transactions))
+	while (custody_txnsort_get(sort, &txn_no, &xact_id))
 	{
-		int64		txn_no = DatumGetInt64(custody_catalog_get(&transactions,
-															   Anum_transaction_txn_no));
-
 		CHECK_FOR_INTERRUPTS();
 		while (have_sealed && sealed < txn_no)
 			have_sealed = next_sealed(&leaves, &sealed);
 		if (!have_sealed || sealed != txn_no)
-			result = lappend(result, make_unsealed(&transactions, txn_no));
+			result = lappend(result, custody_reader_make_unsealed(xact_id, txn_no, snapshot));
+		else
+			have_sealed = next_sealed(&leaves, &sealed);
 	}
 	custody_catalog_scan_end(&leaves);
-	custody_catalog_scan_end(&transactions);
-	list_sort(result, compare_unsealed);
+	custody_txnsort_end(sort);
+	list_sort(result, custody_reader_compare_unsealed);
 	return result;
 }
 

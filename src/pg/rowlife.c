@@ -112,6 +112,9 @@ copy_entry(RowLife *life, CustodyPast *past, CustodyPastEntry *entry)
 	e->open = cc_kind_is_row(entry->head.kind) && entry->open;
 	if (!e->open)
 		return e;
+	/* A walk for history leaves commitments out. */
+	custody_check_ledger(cc_entry_commit(&e->head, &entry->layout->decoded->schema, &entry->values),
+						 "entry of the row");
 	memcpy(e->secret, entry->values.secret, CC_SECRET_SIZE);
 	memcpy(e->row_digest, entry->values.row_digest, CC_DIGEST_SIZE);
 	e->values = copy_values(life, past, entry->values.values, entry->values.nvalues);

@@ -108,15 +108,15 @@ custody_schema_protection(Oid relid, Snapshot snapshot)
 	return found;
 }
 
-CustodyVersion *
-custody_schema_decode(uint32 version, uint32 relation_id, Oid leaf,
-					  const bytea *definition)
+/* Decode a definition; the status in *status. */
+static CustodyVersion *
+decode(uint32 version, uint32 relation_id, Oid leaf, const bytea *definition,
+	   cc_status *status)
 {
 	CustodyVersion *v = palloc0(sizeof(CustodyVersion));
 	Size		size = VARSIZE_ANY(definition);
 	cc_schema  *s = &v->schema;
 	size_t		capacity;
-	cc_status	status;
 
 	Assert(!VARATT_IS_EXTENDED(definition));
 	v->version = version;
@@ -131,17 +131,28 @@ custody_schema_decode(uint32 version, uint32 relation_id, Oid leaf,
 	s->column_capacity = capacity;
 	s->key_positions = palloc0(capacity * sizeof(uint16_t));
 	s->key_capacity = capacity;
-	status = cc_schema_decode(s, VARDATA(v->definition),
-							  VARSIZE(v->definition) - VARHDRSZ);
+	*status = cc_schema_decode(s, VARDATA(v->definition),
+							   VARSIZE(v->definition) - VARHDRSZ);
+	return v;
+}
+
+CustodyVersion *
+custody_schema_decode(uint32 version, uint32 relation_id, Oid leaf,
+					  const bytea *definition)
+{
+	cc_status	status;
+	CustodyVersion *v = decode(version, relation_id, leaf, definition, &status);
+
 	if (status != CC_OK)
 		custody_check_ledger(status, psprintf("schema version %u", version));
 	return v;
 }
 
 CustodyVersion *
-custody_schema_load(uint32 version, Snapshot snapshot)
+custody_schema_load(uint32 version, Snapshot snapshot, bool tolerant)
 {
 	CustodyVersion *v = NULL;
+	cc_status	status = CC_OK;
 	CustodyScan scan;
 	ScanKeyData key;
 
@@ -150,12 +161,14 @@ custody_schema_load(uint32 version, Snapshot snapshot)
 	custody_catalog_scan_begin(&scan, CUSTODY_LOG_SCHEMA, CUSTODY_SCHEMA_PKEY,
 							   snapshot, ForwardScanDirection, 1, &key);
 	if (custody_catalog_scan_next(&scan))
-		v = custody_schema_decode(version,
-								  DatumGetUInt32(custody_catalog_get(&scan, Anum_schema_relation_id)),
-								  DatumGetObjectId(custody_catalog_get(&scan, Anum_schema_leaf)),
-								  custody_catalog_get_bytea(&scan, Anum_schema_definition));
+		v = decode(version,
+				   DatumGetUInt32(custody_catalog_get(&scan, Anum_schema_relation_id)),
+				   DatumGetObjectId(custody_catalog_get(&scan, Anum_schema_leaf)),
+				   custody_catalog_get_bytea(&scan, Anum_schema_definition), &status);
 	custody_catalog_scan_end(&scan);
-	return v;
+	if (status != CC_OK && !tolerant)
+		custody_check_ledger(status, psprintf("schema version %u", version));
+	return status == CC_OK ? v : NULL;
 }
 
 Oid

@@ -45,8 +45,11 @@ extern CustodyProtection *custody_schema_protection(Oid relid, Snapshot snapshot
 /* Decode a definition; raises when it is not canonical. */
 extern CustodyVersion *custody_schema_decode(uint32 version, uint32 relation_id,
 											 Oid leaf, const bytea *definition);
-/* Load a version from log_schema, NULL if there is none. */
-extern CustodyVersion *custody_schema_load(uint32 version, Snapshot snapshot);
+/*
+ * Load a version from log_schema, NULL if there is none.  One that is not
+ * canonical raises or, with tolerant, counts as none.
+ */
+extern CustodyVersion *custody_schema_load(uint32 version, Snapshot snapshot, bool tolerant);
 /* The protected root a leaf's rows belong to: the topmost partitioned
  * ancestor that is protected, or the table itself. */
 extern Oid	custody_schema_root(Oid leaf);

@@ -13,6 +13,7 @@
  *		block	what committed since the last one, flushed whatever
  *				synchronous_commit says, and on the synchronous standbys
  *		sign	that block: memory durable, then the checkpoint stored
+ *		merge	runs of lookup numbers, where there are many
  *
  * Whatever step a crash follows, the next pass goes on from there: the same
  * head is signed again, a transaction is sealed once.
@@ -45,8 +46,10 @@
 #include "pg/copied.h"
 #include "pg/error.h"
 #include "pg/incarnation.h"
+#include "pg/lookuprun.h"
 #include "pg/pickup.h"
 #include "pg/seal.h"
+#include "pg/sealentries.h"
 #include "pg/tree.h"
 
 /* The extension whose locks this process takes. */
@@ -195,8 +198,10 @@ make_header(const CustodyLife *life, const CustodyBatch *batch, TimestampTz now)
 }
 
 static void
-append_leaves(CustodyTree *tree, bytea *header, const CustodyBatch *batch)
+append_leaves(CustodyTree *tree, int64 block_no, bytea *header, const CustodyBatch *batch)
 {
+	CustodyLookupWriter *lookups = custody_lookup_writer_begin(block_no);
+	CustodySealer *sealer = custody_sealer_begin(tree, lookups);
 	uint8		hash[CC_DIGEST_SIZE];
 
 	cc_merkle_leaf(hash, VARDATA(header), VARSIZE(header) - VARHDRSZ);
@@ -204,9 +209,10 @@ append_leaves(CustodyTree *tree, bytea *header, const CustodyBatch *batch)
 	for (Size i = 0; i < batch->n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		custody_tree_append(tree, &batch->items[i].txn_no,
-							batch->items[i].leaf_hash);
+		custody_sealer_transaction(sealer, &batch->items[i]);
 	}
+	custody_sealer_end(sealer);
+	(void) custody_lookup_writer_end(lookups);
 }
 
 static void
@@ -218,11 +224,12 @@ append_block(const CustodyLife *life, const CustodyBatch *batch,
 	CustodyTree *tree = palloc(sizeof(CustodyTree));
 	Datum		values[Anum_block_frontier];
 	bool		nulls[Anum_block_frontier] = {0};
+	int64		block_no = life->last.exists ? (int64) life->last.number + 1 : 0;
 
 	custody_tree_open(tree, &life->last.frontier);
-	append_leaves(tree, header, batch);
-	values[Anum_block_block_no - 1] =
-		Int64GetDatum(life->last.exists ? (int64) life->last.number + 1 : 0);
+	append_leaves(tree, block_no, header, batch);
+	custody_tree_close(tree);
+	values[Anum_block_block_no - 1] = Int64GetDatum(block_no);
 	values[Anum_block_tree_size - 1] = Int64GetDatum((int64) tree->frontier.size);
 	values[Anum_block_header - 1] = PointerGetDatum(header);
 	values[Anum_block_frontier - 1] =
@@ -255,7 +262,7 @@ block_step(bool heartbeat, CustodySealResult *result)
 	result->tree_size = life.last.head.size;
 	result->last_block = life.last.exists ? life.last.time : 0;
 	continues = custody_incarnation_owns(&life, &life.last);
-	custody_pickup(&batch, continues ? life.last.snapshot : NULL);
+	custody_pickup(&batch, continues ? life.last.snapshot : NULL, GetActiveSnapshot());
 	wanted = batch.n > 0 || heartbeat;
 	if (wanted)
 	{
@@ -264,6 +271,38 @@ block_step(bool heartbeat, CustodySealResult *result)
 	}
 	custody_seal_commit();
 	return wanted;
+}
+
+/* Lookups */
+
+/* Merge runs; a merge is a transaction of its own and holds nobody up. */
+static void
+merge_step(void)
+{
+	bool		merged;
+
+	do
+	{
+		custody_seal_begin();
+		merged = custody_lookup_merge(GetActiveSnapshot());
+		custody_seal_commit();
+	} while (merged);
+}
+
+/* Make all runs again. */
+static void
+rebuild_step(CustodySealResult *result)
+{
+	CustodyLife life;
+	CustodyLookupWriter *writer;
+
+	custody_seal_begin();
+	custody_incarnation_load(&life);
+	custody_lookup_clear(GetActiveSnapshot());
+	writer = custody_lookup_writer_begin(life.last.exists ? (int64) life.last.number : 0);
+	custody_sealer_collect(writer);
+	result->lookup_items = custody_lookup_writer_end(writer);
+	custody_seal_commit();
 }
 
 /* The pass */
@@ -374,6 +413,10 @@ locked_pass(const CustodySealRequest *request, MemoryContext context,
 		key_step();
 	if (block_step(request->heartbeat, result))
 		sign_step(result);
+	if (request->rebuild_lookup)
+		rebuild_step(result);
+	if (result->sealed)
+		merge_step();
 }
 
 void

@@ -58,14 +58,13 @@ typedef struct Status
 
 /* Commit time of a transaction; now if its record cannot be read. */
 static TimestampTz
-commit_time(int64 txn_no, TimestampTz now)
+commit_time(const CustodyPicked *picked, TimestampTz now)
 {
-	bytea	   *bytes = custody_reader_record(txn_no, GetActiveSnapshot());
+	CustodyTransactionRow row;
 	cc_record	record;
 
-	if (bytes == NULL ||
-		cc_record_decode(&record, VARDATA_ANY(bytes),
-						 VARSIZE_ANY_EXHDR(bytes)) != CC_OK)
+	if (!custody_reader_transaction(picked->xact_id, picked->txn_no, GetActiveSnapshot(), &row) ||
+		custody_reader_decode(&record, row.record) != CC_OK)
 		return now;
 	return custody_past_time(record.commit_time);
 }
@@ -78,10 +77,10 @@ load_unsealed(Status *status)
 	TimestampTz now = GetCurrentTimestamp();
 	CustodyBatch batch;
 
-	custody_pickup(&batch, continues ? status->last.snapshot : NULL);
+	custody_pickup(&batch, continues ? status->last.snapshot : NULL, GetActiveSnapshot());
 	status->unsealed = (int64) batch.n;
 	if (batch.n > 0)
-		status->lag = Max(0, now - commit_time(batch.items[0].txn_no, now));
+		status->lag = Max(0, now - commit_time(&batch.items[0], now));
 }
 
 static void

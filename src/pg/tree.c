@@ -70,6 +70,13 @@ custody_tree_open(CustodyTree *tree, const cc_frontier *frontier)
 {
 	tree->frontier = *frontier;
 	load_partial(tree);
+	custody_catalog_append_begin(&tree->leaves, CUSTODY_LOG_LEAF);
+}
+
+void
+custody_tree_close(CustodyTree *tree)
+{
+	custody_catalog_append_end(&tree->leaves);
 }
 
 static void
@@ -141,23 +148,46 @@ store_full_tiles(CustodyTree *tree)
 	}
 }
 
+static void
+store_leaf(CustodyTree *tree, const CustodyTreeLeaf *leaf,
+		   const uint8 leaf_hash[CC_DIGEST_SIZE])
+{
+	Datum		values[Anum_leaf_marks] = {0};
+	bool		nulls[Anum_leaf_marks];
+	bytea	   *hash = custody_catalog_bytea(leaf_hash, CC_DIGEST_SIZE);
+	bytea	   *root = NULL;
+	bytea	   *marks = NULL;
+
+	memset(nulls, leaf == NULL, sizeof(nulls));
+	values[Anum_leaf_leaf_index - 1] = Int64GetDatum((int64) tree->frontier.size);
+	nulls[Anum_leaf_leaf_index - 1] = false;
+	values[Anum_leaf_leaf_hash - 1] = PointerGetDatum(hash);
+	nulls[Anum_leaf_leaf_hash - 1] = false;
+	if (leaf != NULL)
+	{
+		root = custody_catalog_bytea(leaf->root, CC_DIGEST_SIZE);
+		values[Anum_leaf_txn_no - 1] = Int64GetDatum(leaf->txn_no);
+		values[Anum_leaf_xact_id - 1] = UInt64GetDatum(leaf->xact_id);
+		values[Anum_leaf_root - 1] = PointerGetDatum(root);
+		nulls[Anum_leaf_marks - 1] = leaf->marks == NULL;
+		if (leaf->marks != NULL)
+			marks = custody_catalog_bytea(leaf->marks, leaf->marks_len);
+		values[Anum_leaf_marks - 1] = PointerGetDatum(marks);
+	}
+	custody_catalog_append(&tree->leaves, values, nulls);
+	pfree(hash);
+	if (root != NULL)
+		pfree(root);
+	if (marks != NULL)
+		pfree(marks);
+}
+
 void
-custody_tree_append(CustodyTree *tree, const int64 *txn_no,
+custody_tree_append(CustodyTree *tree, const CustodyTreeLeaf *leaf,
 					const uint8 leaf_hash[CC_DIGEST_SIZE])
 {
-	Datum		values[Anum_leaf_leaf_hash];
-	bool		nulls[Anum_leaf_leaf_hash] = {0};
-	bytea	   *hash = custody_catalog_bytea(leaf_hash, CC_DIGEST_SIZE);
-	int64		leaf_index = (int64) tree->frontier.size;
-
-	values[Anum_leaf_leaf_index - 1] = Int64GetDatum(leaf_index);
-	values[Anum_leaf_txn_no - 1] = Int64GetDatum(txn_no ? *txn_no : 0);
-	nulls[Anum_leaf_txn_no - 1] = txn_no == NULL;
-	values[Anum_leaf_leaf_hash - 1] = PointerGetDatum(hash);
-	custody_catalog_insert(CUSTODY_LOG_LEAF, values, nulls);
-	pfree(hash);
-
-	memcpy(tree->tile + leaf_index % CC_TILE_WIDTH * CC_DIGEST_SIZE,
+	store_leaf(tree, leaf, leaf_hash);
+	memcpy(tree->tile + tree->frontier.size % CC_TILE_WIDTH * CC_DIGEST_SIZE,
 		   leaf_hash, CC_DIGEST_SIZE);
 	cc_frontier_append(&tree->frontier, leaf_hash);
 	if (tree->frontier.size % CC_TILE_WIDTH == 0)

@@ -120,6 +120,7 @@ verify_all(CustodyVerify *v, ArrayType *anchors)
 	check_relation(v);
 	custody_verify_events_init(v);
 	custody_verify_entries_init(v);
+	custody_verify_lookup_init(v);
 	custody_verify_state_init(v);
 	custody_verify_ledger(v, anchors);
 	custody_verify_events_end(v);

@@ -21,6 +21,7 @@
 #include "utils/tuplestore.h"
 
 #include "core/audit.h"
+#include "pg/reader.h"
 #include "pg/schema.h"
 
 #define CUSTODY_TAMPERING "tampering"
@@ -81,6 +82,13 @@ typedef struct CustodyVerify
 	cc_private	private_part;	/* of the current entry */
 	List	   *withheld;		/* first entries whose values are withheld:
 								 * CustodyPlace * */
+	HTAB	   *chunked;		/* numbers of transactions with chunks */
+	List	   *suspects;		/* of the current leaf, whose marks differ:
+								 * CustodyFinding * */
+	bool		marks_wrong;	/* of the current leaf */
+	struct CustodyVerifyLookup *lookup;
+	cc_value   *own_values;		/* room of private_part */
+	cc_value   *own_old_key;
 	struct CustodyVerifyTree *tree;
 	struct CustodyVerifyEvents *events;
 	struct CustodyVerifyState *state;
@@ -112,6 +120,9 @@ extern void custody_verify_tampering(CustodyVerify *v, const char *code,
 /* Report what the engine found at the current place, and forget it. */
 extern void custody_verify_report_found(CustodyVerify *v, const cc_entry *e,
 										const CustodyVerifyVersion *version);
+/* Row key of the entry whose private part was just decoded, or 0. */
+extern Datum custody_verify_entry_key(CustodyVerify *v, const cc_entry *e,
+									  const CustodyVerifyVersion *version);
 /* Last: how many findings were left out. */
 extern void custody_verify_report_omitted(CustodyVerify *v);
 /* "transaction 7, entry 3" of the current place. */
@@ -168,30 +179,50 @@ extern void custody_verify_tree_end(CustodyVerify *v, int64 size);
 
 /* verify_entries.c */
 
-/* A row of log_transaction. */
+/* A transaction's row, and the leaf it makes. */
 typedef struct CustodyTransaction
 {
-	int64		txn_no;
-	uint64		xact_id;
-	bytea	   *bytes;
+	CustodyTransactionRow row;
+	bytea	   *bytes;			/* of the leaf */
 	bool		readable;
 	cc_record	record;			/* slices point into bytes */
 } CustodyTransaction;
 
 extern void custody_verify_entries_init(CustodyVerify *v);
-/* False if there is no such row.  Allocates in the current context. */
-extern bool custody_verify_load_transaction(CustodyVerify *v, int64 txn_no, CustodyTransaction *t);
+/*
+ * Read a transaction with the root over its entries as log_leaf has it, or
+ * NULL.  False if there is no such row.  Allocates in the current context.
+ */
+extern bool custody_verify_load_transaction(CustodyVerify *v, uint64 xact_id, int64 txn_no,
+											const uint8 *root, CustodyTransaction *t);
 /* The table's columns against the record, at the current place. */
 extern void custody_verify_transaction_columns(CustodyVerify *v, const CustodyTransaction *t);
+/* Root over the entries as they are. */
+extern void custody_verify_root(CustodyVerify *v, const CustodyTransactionRow *row,
+								uint8 root[CC_DIGEST_SIZE]);
 /*
  * Check the entries of the transaction at the current place with the engine
- * a, or only read them if it is NULL.
+ * a, or only read them if it is NULL.  marked: hold them against marks, given
+ * as log_leaf has them, or NULL.
  */
-extern void custody_verify_entries(CustodyVerify *v, cc_audit *a);
+extern void custody_verify_entries(CustodyVerify *v, cc_audit *a,
+								   const CustodyTransactionRow *row,
+								   bool marked, const bytea *marks);
+/* After cc_audit_leaf_end: name the entries that were altered. */
+extern void custody_verify_suspects(CustodyVerify *v, bool same_root);
 /* Entries without readable values against the erasures that explain them. */
 extern void custody_verify_withheld(CustodyVerify *v, const cc_audit *a);
 /* Chunks of transactions that have no record. */
 extern void custody_verify_lost_chunks(CustodyVerify *v);
+
+/* verify_lookup.c */
+
+extern void custody_verify_lookup_init(CustodyVerify *v);
+/* Lookup numbers of a sealed entry that is as it was sealed. */
+extern void custody_verify_lookup_entry(CustodyVerify *v, const CustodyEntryWalk *walk);
+/* Some entry's lookup numbers are not known: log_lookup cannot be judged. */
+extern void custody_verify_lookup_uncertain(CustodyVerify *v);
+extern void custody_verify_lookup_end(CustodyVerify *v);
 
 /* verify_ledger.c */
 

@@ -2,70 +2,71 @@
  * verify_entries.c
  *	  The entries of one transaction, for custody.verify().
  *
- * Each entry goes through the engine, then to what depends on it: the control
- * events, the chunk's lookup numbers, the state of the rows.
+ * What an entry commits to is made from what is stored, so the commitments
+ * always open; what the sealed root does not confirm was altered.  Which entry
+ * it is, its mark tells.  Then comes what depends on it: the control events, the
+ * lookup numbers, the state of the rows.
  *
  * Memory: an entry's values point into the chunk it was read from and live
  * until the next entry.  The caller's context is to be reset per transaction.
  */
 #include "postgres.h"
 
-#include "access/transam.h"
-#include "catalog/pg_type.h"
+#include "access/stratnum.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/memutils.h"
-#include "utils/xid8.h"
 
-#include "pg/reader.h"
+#include "pg/sealentries.h"
 #include "pg/verify.h"
 
 /* Withheld entries that are named when no erasure explains them. */
 #define WITHHELD_NAMED 100
 
-/* The lookup numbers of one chunk against those of its entries. */
-typedef struct LookupCheck
+/* Entries of one leaf that are named when their marks differ. */
+#define SUSPECTS_NAMED 100
+
+/* Marks at hand: of a small transaction all, of a large one those of a row. */
+typedef struct Marks
 {
-	const int64 *numbers;
-	int			n;
-	int			next;
-	bool		uncertain;		/* some entry's numbers are not known */
-	bool		wrong;
-} LookupCheck;
+	CustodyVerify *v;
+	bool		any;			/* there should be some */
+	bytea	   *bytes;			/* NULL: none known */
+	int64		first;			/* entry of the first */
+	bool		in_leaf;
+} Marks;
 
 void
 custody_verify_entries_init(CustodyVerify *v)
 {
 	cc_private *p = &v->private_part;
 
-	p->values = palloc(CC_MAX_COLUMNS * sizeof(cc_value));
-	p->old_key = palloc(CC_MAX_COLUMNS * sizeof(cc_value));
+	HASHCTL		ctl = {0};
+
+	v->own_values = palloc(CC_MAX_COLUMNS * sizeof(cc_value));
+	v->own_old_key = palloc(CC_MAX_COLUMNS * sizeof(cc_value));
+	p->values = v->own_values;
+	p->old_key = v->own_old_key;
 	p->values_capacity = CC_MAX_COLUMNS;
+	ctl.keysize = sizeof(int64);
+	ctl.entrysize = sizeof(int64);
+	ctl.hcxt = v->context;
+	v->chunked = hash_create("custody transactions with chunks", 64, &ctl,
+							 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
 /* Transaction records */
 
 bool
-custody_verify_load_transaction(CustodyVerify *v, int64 txn_no, CustodyTransaction *t)
+custody_verify_load_transaction(CustodyVerify *v, uint64 xact_id, int64 txn_no,
+								const uint8 *root, CustodyTransaction *t)
 {
-	CustodyScan scan;
-	ScanKeyData key;
-	bool		found;
-
-	custody_catalog_key_int8(&key, Anum_transaction_txn_no, BTEqualStrategyNumber, txn_no);
-	custody_catalog_scan_begin(&scan, CUSTODY_LOG_TRANSACTION, CUSTODY_TRANSACTION_PKEY,
-							   v->snapshot, ForwardScanDirection, 1, &key);
-	found = custody_catalog_scan_next(&scan);
-	if (found)
-	{
-		t->txn_no = txn_no;
-		t->xact_id = U64FromFullTransactionId(DatumGetFullTransactionId(custody_catalog_get(&scan, Anum_transaction_xact_id)));
-		t->bytes = custody_catalog_get_bytea(&scan, Anum_transaction_record);
-		t->readable = cc_record_decode(&t->record, VARDATA_ANY(t->bytes),
-									   VARSIZE_ANY_EXHDR(t->bytes)) == CC_OK;
-	}
-	custody_catalog_scan_end(&scan);
-	return found;
+	if (!custody_reader_transaction(xact_id, txn_no, v->snapshot, &t->row))
+		return false;
+	t->bytes = root == NULL ? t->row.record :
+		custody_reader_sealed_record(t->row.record, root);
+	t->readable = cc_record_decode(&t->record, VARDATA_ANY(t->bytes),
+								   VARSIZE_ANY_EXHDR(t->bytes)) == CC_OK;
+	return true;
 }
 
 void
@@ -73,76 +74,122 @@ custody_verify_transaction_columns(CustodyVerify *v, const CustodyTransaction *t
 {
 	if (!t->readable)
 		return;
-	if (t->record.number != (uint64) t->txn_no)
+	if (t->record.number != (uint64) t->row.txn_no)
 		custody_verify_tampering(v, "transaction_altered", NULL, v->place.leaf_index, NULL,
 								 "log_transaction has transaction %llu under number %lld",
-								 (unsigned long long) t->record.number, (long long) t->txn_no);
-	if (t->record.xid != t->xact_id)
+								 (unsigned long long) t->record.number, (long long) t->row.txn_no);
+	if (t->record.xid != t->row.xact_id)
 		custody_verify_tampering(v, "transaction_altered", NULL, v->place.leaf_index,
-								 psprintf("transaction %lld", (long long) t->txn_no),
+								 psprintf("transaction %lld", (long long) t->row.txn_no),
 								 "log_transaction has transaction id %llu where the record says %llu",
-								 (unsigned long long) t->xact_id, (unsigned long long) t->record.xid);
+								 (unsigned long long) t->row.xact_id, (unsigned long long) t->record.xid);
 }
 
-/* Lookup numbers */
+/* Marks */
 
 static void
-lookup_begin(LookupCheck *check, ArrayType *lookup)
+marks_begin(Marks *m, CustodyVerify *v, bool marked, const bytea *marks)
 {
-	memset(check, 0, sizeof(*check));
-	if (ARR_NDIM(lookup) == 0)
+	m->v = v;
+	m->any = marked;
+	m->bytes = (bytea *) marks;
+	m->first = 0;
+	m->in_leaf = marks != NULL;
+}
+
+/* Load the row of log_subtree for an entry. */
+static void
+marks_load(Marks *m, int64 entry_no)
+{
+	MemoryContext old = MemoryContextSwitchTo(m->v->scratch);
+	int64		row = entry_no / CUSTODY_SUBTREE_ENTRIES;
+	ScanKeyData keys[2];
+	CustodyScan scan;
+
+	m->bytes = NULL;
+	m->first = row * CUSTODY_SUBTREE_ENTRIES;
+	custody_catalog_key_int8(&keys[0], Anum_subtree_txn_no, BTEqualStrategyNumber,
+							 m->v->place.txn_no);
+	custody_catalog_key_int8(&keys[1], Anum_subtree_tile_index, BTEqualStrategyNumber, row);
+	custody_catalog_scan_begin(&scan, CUSTODY_LOG_SUBTREE, CUSTODY_SUBTREE_PKEY,
+							   m->v->snapshot, ForwardScanDirection, 2, keys);
+	if (custody_catalog_scan_next(&scan))
+		m->bytes = custody_catalog_get_bytea(&scan, Anum_subtree_marks);
+	custody_catalog_scan_end(&scan);
+	MemoryContextSwitchTo(old);
+}
+
+/* Does the entry's hash begin as its mark says? */
+static bool
+marks_agree(Marks *m, int64 entry_no, const uint8 hash[CC_DIGEST_SIZE])
+{
+	Size		at;
+
+	if (!m->any)
+		return true;
+	if (!m->in_leaf && entry_no % CUSTODY_SUBTREE_ENTRIES == 0)
+		marks_load(m, entry_no);
+	at = (entry_no - m->first) * CUSTODY_MARK_SIZE;
+	return m->bytes != NULL && entry_no >= m->first &&
+		at + CUSTODY_MARK_SIZE <= VARSIZE_ANY_EXHDR(m->bytes) &&
+		memcmp(VARDATA_ANY(m->bytes) + at, hash, CUSTODY_MARK_SIZE) == 0;
+}
+
+/* Are there as many as entries? */
+static bool
+marks_end(const Marks *m, int64 entries)
+{
+	return !m->any || m->bytes == NULL || entries == 0 ||
+		VARSIZE_ANY_EXHDR(m->bytes) == (entries - m->first) * CUSTODY_MARK_SIZE;
+}
+
+/* Remember an entry that is not what was sealed, if the root says so too. */
+static void
+note_suspect(CustodyVerify *v, const cc_entry *e, const CustodyVerifyVersion *version)
+{
+	MemoryContext old;
+	CustodyFinding *f;
+
+	v->marks_wrong = true;
+	if (list_length(v->suspects) >= SUSPECTS_NAMED)
 		return;
-	if (ARR_NDIM(lookup) != 1 || ARR_HASNULL(lookup) || ARR_ELEMTYPE(lookup) != INT8OID)
+	old = MemoryContextSwitchTo(v->scratch);
+	f = palloc0(sizeof(CustodyFinding));
+	f->severity = CUSTODY_TAMPERING;
+	f->code = "entry_altered";
+	f->relation = custody_verify_version_name(version);
+	f->row_key = custody_verify_entry_key(v, e, version);
+	f->leaf_index = v->place.leaf_index;
+	f->message = "the entry is not the one that was sealed";
+	f->detail = custody_verify_where(&v->place);
+	v->suspects = lappend(v->suspects, f);
+	MemoryContextSwitchTo(old);
+}
+
+void
+custody_verify_suspects(CustodyVerify *v, bool same_root)
+{
+	ListCell   *lc;
+
+	if (!same_root || v->marks_wrong)
+		custody_verify_lookup_uncertain(v);
+	if (!same_root && v->suspects != NIL)
 	{
-		check->wrong = true;
-		return;
+		int			kept = 0;
+
+		for (int i = 0; i < v->found.n; i++)
+			if (v->found.items[i].code != CC_F_ENTRIES_ALTERED)
+				v->found.items[kept++] = v->found.items[i];
+		v->found.n = kept;
+		foreach(lc, v->suspects)
+			custody_verify_report(v, lfirst(lc));
 	}
-	check->numbers = (const int64 *) ARR_DATA_PTR(lookup);
-	check->n = ARR_DIMS(lookup)[0];
-}
-
-/* The next number must be this one, or a later one after a gap. */
-static void
-lookup_expect(LookupCheck *check, int64 number)
-{
-	int			i = check->next;
-
-	while (check->uncertain && i < check->n && check->numbers[i] != number)
-		i++;
-	if (i >= check->n || check->numbers[i] != number)
-		check->wrong = true;
-	else
-		check->next = i + 1;
-}
-
-static void
-lookup_entry(CustodyVerify *v, LookupCheck *check, const cc_entry *e,
-			 const CustodyVerifyVersion *version, bool sound)
-{
-	int64_t		numbers[3];
-	int			n;
-
-	if (!cc_kind_is_row(e->kind))
-		return;
-	if (!sound || v->private_part.form != CC_PRIVATE_WHOLE)
-	{
-		check->uncertain = true;
-		return;
-	}
-	n = cc_private_lookups(numbers, e, &version->schema, &v->private_part);
-	for (int i = 0; i < n; i++)
-		lookup_expect(check, numbers[i]);
-}
-
-static void
-lookup_end(CustodyVerify *v, const LookupCheck *check, const CustodyChunk *chunk)
-{
-	if (!check->wrong && (check->uncertain || check->next == check->n))
-		return;
-	custody_verify_tampering(v, "lookup_altered", NULL, v->place.leaf_index,
-							 psprintf("transaction %lld, entries from %lld",
-									  (long long) chunk->txn_no, (long long) chunk->first_entry),
-							 "the lookup numbers in log_chunk are not those of the entries");
+	else if (same_root && v->marks_wrong)
+		custody_verify_tampering(v, "marks_altered", NULL, v->place.leaf_index,
+								 custody_verify_where(&v->place),
+								 "the stored marks of the transaction's entries are not theirs");
+	v->suspects = NIL;			/* in scratch */
+	v->marks_wrong = false;
 }
 
 /* Entries */
@@ -153,8 +200,10 @@ note_withheld(CustodyVerify *v, const cc_entry *e)
 	MemoryContext old;
 	CustodyPlace *place;
 
-	if (!cc_kind_is_row(e->kind) || v->private_part.form == CC_PRIVATE_WHOLE ||
-		list_length(v->withheld) >= WITHHELD_NAMED)
+	if (!cc_kind_is_row(e->kind) || v->private_part.form == CC_PRIVATE_WHOLE)
+		return;
+	custody_verify_lookup_uncertain(v);
+	if (list_length(v->withheld) >= WITHHELD_NAMED)
 		return;
 	old = MemoryContextSwitchTo(v->context);
 	place = palloc(sizeof(CustodyPlace));
@@ -163,52 +212,119 @@ note_withheld(CustodyVerify *v, const cc_entry *e)
 	MemoryContextSwitchTo(old);
 }
 
-/* Decode an entry, through the engine if there is one. */
-static bool
-read_entry(CustodyVerify *v, cc_audit *a, cc_entry *e, const cc_slice *committed)
-{
-	if (a != NULL)
-		return cc_audit_entry(a, e, committed->data, committed->len, &v->found);
-	return cc_entry_decode(e, committed->data, committed->len) == CC_OK;
-}
-
+/* The private part of an entry without or with values, for who comes next. */
 static void
-read_private(CustodyVerify *v, cc_audit *a, const cc_entry *e,
-			 const cc_schema *schema, const cc_slice *bytes)
+set_private(CustodyVerify *v, const cc_private *opened)
 {
 	cc_private *p = &v->private_part;
 
+	if (opened != NULL)
+	{
+		*p = *opened;
+		return;
+	}
 	p->form = CC_PRIVATE_ERASED;
 	p->nvalues = 0;
 	p->nold_key = 0;
-	if (a != NULL)
-		(void) cc_audit_private(a, e, schema, p, bytes->data, bytes->len, &v->found);
-	else if (cc_kind_is_row(e->kind) && schema != NULL &&
-			 cc_private_decode(p, e, schema, bytes->data, bytes->len) != CC_OK)
-		p->form = CC_PRIVATE_ERASED;
+	p->values = v->own_values;
+	p->old_key = v->own_old_key;
+	p->values_capacity = CC_MAX_COLUMNS;
 }
 
-static void
-check_entry(CustodyVerify *v, cc_audit *a, const CustodyEntryWalk *walk, LookupCheck *lookups)
+static CustodyVerifyVersion *
+find_version(CustodyVerify *v, uint32 relation, uint32 number)
 {
-	CustodyVerifyVersion *version;
-	cc_entry	e;
-	bool		sound;
+	CustodyVerifyVersion *version = number == 0 ? NULL : custody_verify_version(v, number);
 
-	if (!read_entry(v, a, &e, &walk->committed))
+	return version != NULL && version->readable && version->relation_id == relation ?
+		version : NULL;
+}
+
+static const cc_schema *
+find_schema(void *arg, uint32 relation, uint32 number)
+{
+	CustodyVerifyVersion *version = find_version(arg, relation, number);
+
+	return version ? &version->schema : NULL;
+}
+
+/* A row-level entry that nothing can be made of: what commits it is not known. */
+static void
+lost_entry(CustodyVerify *v, cc_audit *a, const CustodyEntryWalk *walk,
+		   const CustodyVerifyVersion *version)
+{
+	cc_entry	e;
+
+	custody_verify_lookup_uncertain(v);
+	(void) cc_audit_entry(a, &e, walk->committed.data, walk->committed.len, &v->found);
+	v->found.n = 0;
+	if (version == NULL)
 	{
-		lookups->uncertain = true;
+		(void) cc_audit_private(a, &walk->head, NULL, &v->private_part, NULL, 0, &v->found);
 		custody_verify_report_found(v, NULL, NULL);
 		return;
 	}
-	version = e.version == 0 || e.kind == CC_KIND_SCHEMA ? NULL :
-		custody_verify_version(v, e.version);
-	if (version != NULL && (!version->readable || version->relation_id != e.relation))
-		version = NULL;
-	read_private(v, a, &e, version ? &version->schema : NULL, &walk->private_part);
-	sound = v->found.n == 0 && version != NULL;
-	custody_verify_report_found(v, &e, version);
-	lookup_entry(v, lookups, &e, version, sound);
+	custody_verify_tampering(v, "entry_altered", custody_verify_version_name(version),
+							 v->place.leaf_index, custody_verify_where(&v->place),
+							 "the private part is unreadable");
+}
+
+/* Give the engine an entry; false if it cannot be read. */
+static bool
+audit_entry(CustodyVerify *v, cc_audit *a, const CustodyEntryWalk *walk,
+			const CustodyVerifyVersion *version, Marks *marks, cc_entry *e)
+{
+	bool		row = cc_kind_is_row(walk->head.kind);
+	bool		good;
+
+	if (row && walk->opened == NULL && walk->committed.len == CUSTODY_HEAD_BYTES)
+	{
+		lost_entry(v, a, walk, version);
+		return false;
+	}
+	good = cc_audit_entry(a, e, walk->committed.data, walk->committed.len, &v->found);
+	/* What the commitments were made from opens them. */
+	if (good && walk->opened == NULL)
+		(void) cc_audit_private(a, e, version ? &version->schema : NULL, &v->private_part,
+								walk->private_part.data, walk->private_part.len, &v->found);
+	if (!marks_agree(marks, walk->entry_no, a->entry_hash))
+		note_suspect(v, good ? e : NULL, version);
+	if (!good)
+		custody_verify_report_found(v, NULL, NULL);
+	else
+		custody_verify_report_found(v, e, version);
+	return good;
+}
+
+/* Read an entry without judging it. */
+static bool
+read_entry(CustodyVerify *v, const CustodyEntryWalk *walk,
+		   const CustodyVerifyVersion *version, cc_entry *e)
+{
+	*e = walk->head;
+	if (!cc_entry_head_valid(e))
+		return false;
+	if (cc_kind_is_row(e->kind) && version != NULL &&
+		cc_private_decode(&v->private_part, e, &version->schema, walk->private_part.data,
+						  walk->private_part.len) != CC_OK)
+		v->private_part.form = CC_PRIVATE_ERASED;
+	return true;
+}
+
+static void
+check_entry(CustodyVerify *v, cc_audit *a, const CustodyEntryWalk *walk, Marks *marks)
+{
+	CustodyVerifyVersion *version = NULL;
+	cc_entry	e;
+
+	if (walk->head.kind != CC_KIND_SCHEMA)
+		version = find_version(v, walk->head.relation, walk->head.version);
+	set_private(v, walk->opened);
+	if (a != NULL ? !audit_entry(v, a, walk, version, marks, &e) :
+		!read_entry(v, walk, version, &e))
+		return;
+	if (a != NULL && walk->opened != NULL && v->place.leaf_index >= 0)
+		custody_verify_lookup_entry(v, walk);
 	if (!cc_kind_is_row(e.kind))
 		custody_verify_event(v, &e);
 	if (version != NULL)
@@ -218,31 +334,67 @@ check_entry(CustodyVerify *v, cc_audit *a, const CustodyEntryWalk *walk, LookupC
 	}
 }
 
+static void
+walk_begin(CustodyVerify *v, CustodyEntryWalk *walk, const CustodyTransactionRow *row)
+{
+	custody_reader_walk_row(walk, row->txn_no, row, v->snapshot);
+	walk->find_schema = find_schema;
+	walk->find_arg = v;
+	if (row->first_entry != 0)
+		(void) hash_search(v->chunked, &row->txn_no, HASH_ENTER, NULL);
+}
+
 void
-custody_verify_entries(CustodyVerify *v, cc_audit *a)
+custody_verify_root(CustodyVerify *v, const CustodyTransactionRow *row,
+					uint8 root[CC_DIGEST_SIZE])
 {
 	CustodyEntryWalk walk;
-	LookupCheck lookups;
+	cc_frontier entries;
+
+	cc_frontier_init(&entries);
+	walk_begin(v, &walk, row);
+	while (custody_reader_walk_next(&walk))
+	{
+		uint8		hash[CC_DIGEST_SIZE];
+
+		CHECK_FOR_INTERRUPTS();
+		cc_merkle_leaf(hash, walk.committed.data, walk.committed.len);
+		cc_frontier_append(&entries, hash);
+	}
+	custody_reader_walk_end(&walk);
+	cc_frontier_root(&entries, root);
+}
+
+void
+custody_verify_entries(CustodyVerify *v, cc_audit *a, const CustodyTransactionRow *row,
+					   bool marked, const bytea *leaf_marks)
+{
+	CustodyEntryWalk walk;
+	Marks		marks;
 	bool		damaged;
 
-	custody_reader_walk_begin(&walk, v->place.txn_no, v->snapshot);
+	walk_begin(v, &walk, row);
+	walk.heads_only = a == NULL;
+	marks_begin(&marks, v, marked, leaf_marks);
 	while (custody_reader_walk_next(&walk))
 	{
 		CHECK_FOR_INTERRUPTS();
 		v->place.entry_no = walk.entry_no;
-		if (walk.first_in_chunk)
-			lookup_begin(&lookups, walk.chunk.lookup);
-		check_entry(v, a, &walk, &lookups);
-		if (walk.last_in_chunk && a != NULL)
-			lookup_end(v, &lookups, &walk.chunk);
+		check_entry(v, a, &walk, &marks);
 	}
+	if (a != NULL && !marks_end(&marks, walk.next_entry_no))
+		v->marks_wrong = true;
 	damaged = walk.damaged;
 	custody_reader_walk_end(&walk);
+	set_private(v, NULL);
 	v->place.entry_no = -1;
 	if (damaged && a != NULL)
+	{
+		custody_verify_lookup_uncertain(v);
 		custody_verify_tampering(v, "chunk_altered", NULL, v->place.leaf_index,
 								 custody_verify_where(&v->place),
-								 "the transaction's chunks in log_chunk do not fit together");
+								 "the transaction's stored entries do not fit together");
+	}
 }
 
 /* Over the whole ledger */
@@ -275,20 +427,15 @@ custody_verify_withheld(CustodyVerify *v, const cc_audit *a)
 	}
 }
 
-/* Both relations are read in order of transaction number and merged. */
+/* Chunks of transactions that have none. */
 void
 custody_verify_lost_chunks(CustodyVerify *v)
 {
 	CustodyScan chunks;
-	CustodyScan transactions;
-	bool		have;
 	int64		last = PG_INT64_MIN;
 
 	custody_catalog_scan_begin(&chunks, CUSTODY_LOG_CHUNK, CUSTODY_CHUNK_PKEY,
 							   v->snapshot, ForwardScanDirection, 0, NULL);
-	custody_catalog_scan_begin(&transactions, CUSTODY_LOG_TRANSACTION, CUSTODY_TRANSACTION_PKEY,
-							   v->snapshot, ForwardScanDirection, 0, NULL);
-	have = custody_catalog_scan_next(&transactions);
 	while (custody_catalog_scan_next(&chunks))
 	{
 		int64		txn_no = DatumGetInt64(custody_catalog_get(&chunks, Anum_chunk_txn_no));
@@ -297,14 +444,11 @@ custody_verify_lost_chunks(CustodyVerify *v)
 		if (txn_no == last)
 			continue;
 		last = txn_no;
-		while (have && DatumGetInt64(custody_catalog_get(&transactions, Anum_transaction_txn_no)) < txn_no)
-			have = custody_catalog_scan_next(&transactions);
-		if (!have || DatumGetInt64(custody_catalog_get(&transactions, Anum_transaction_txn_no)) != txn_no)
+		if (hash_search(v->chunked, &txn_no, HASH_FIND, NULL) == NULL)
 			custody_verify_tampering(v, "chunk_extra", NULL, CUSTODY_NO_LEAF,
 									 psprintf("transaction %lld", (long long) txn_no),
-									 "log_chunk has entries of transaction %lld, which has no record",
+									 "log_chunk has entries of transaction %lld, which has none there",
 									 (long long) txn_no);
 	}
-	custody_catalog_scan_end(&transactions);
 	custody_catalog_scan_end(&chunks);
 }

@@ -16,6 +16,9 @@
 
 #include "pg/verify_walk.h"
 
+/* Rows looked for by number alone; each costs a scan. */
+#define MAX_SEARCHES 100
+
 /* The tree */
 
 /* From here on the block's stored hashes are kept as a tree of their own. */
@@ -115,6 +118,7 @@ custody_walk_add_gap(CustodyWalk *w, const uint8 *hash, int64 txn_no)
 	MemoryContext old;
 	CustodyGap		   *gap;
 
+	custody_verify_lookup_uncertain(w->v);
 	if (list_length(w->gaps) >= CUSTODY_MAX_GAPS)
 		return;
 	old = MemoryContextSwitchTo(w->v->context);
@@ -192,6 +196,50 @@ has_other_leaf(CustodyWalk *w, int64 txn_no)
 	return n > 1;
 }
 
+/*
+ * Load the transaction that log_leaf names; also where its row, or the leaf's,
+ * has another transaction id.
+ */
+static bool
+load_named(CustodyWalk *w, CustodyTransaction *t)
+{
+	CustodyVerify *v = w->v;
+	const uint8 *root = w->leaf.has_root ? w->leaf.root : NULL;
+	CustodyTransactionRow row;
+
+	if (w->leaf_txn_no == 0)
+		return false;
+	if (custody_verify_load_transaction(v, w->leaf.xact_id, w->leaf_txn_no, root, t))
+		return true;
+	if (w->searches++ >= MAX_SEARCHES ||
+		!custody_reader_search(w->leaf_txn_no, v->snapshot, &row))
+		return false;
+	custody_verify_tampering(v, "transaction_altered", NULL, w->size,
+							 psprintf("transaction %lld", (long long) w->leaf_txn_no),
+							 "log_leaf has transaction id %llu for transaction %lld, log_transaction has %llu",
+							 (unsigned long long) w->leaf.xact_id, (long long) w->leaf_txn_no,
+							 (unsigned long long) row.xact_id);
+	return custody_verify_load_transaction(v, row.xact_id, w->leaf_txn_no, root, t);
+}
+
+/* The entries of a leaf whose record was given to the engine. */
+static void
+check_entries(CustodyWalk *w, const CustodyTransaction *t, bool altered)
+{
+	CustodyVerify *v = w->v;
+	uint8		root[CC_DIGEST_SIZE];
+	bool		same_root;
+
+	custody_verify_entries(v, w->a, &t->row, true, w->leaf_marks);
+	cc_frontier_root(&w->a->entry_tree, root);
+	same_root = w->leaf.has_root && cc_equal(root, w->leaf.root, CC_DIGEST_SIZE);
+	cc_audit_leaf_end(w->a, &v->found);
+	if (altered)
+		v->found.n = 0;
+	custody_verify_suspects(v, same_root);
+	custody_verify_report_found(v, NULL, NULL);
+}
+
 /* A leaf that log_leaf says is a transaction. */
 void
 custody_walk_transaction_leaf(CustodyWalk *w)
@@ -202,7 +250,7 @@ custody_walk_transaction_leaf(CustodyWalk *w)
 	bool		altered;
 
 	v->place.txn_no = w->leaf_txn_no;
-	if (w->leaf_txn_no == 0 || !custody_verify_load_transaction(v, w->leaf_txn_no, &t))
+	if (!load_named(w, &t))
 	{
 		custody_walk_add_gap(w, stored, w->leaf_txn_no);
 		custody_walk_pass_leaf(w, stored);
@@ -228,11 +276,7 @@ custody_walk_transaction_leaf(CustodyWalk *w)
 	custody_verify_transaction_columns(v, &t);
 	if (t.readable)
 		close_gaps(w, t.record.commit_number);
-	custody_verify_entries(v, w->a);
-	cc_audit_leaf_end(w->a, &v->found);
-	if (altered)
-		v->found.n = 0;
-	custody_verify_report_found(v, NULL, NULL);
+	check_entries(w, &t, altered);
 }
 
 /*

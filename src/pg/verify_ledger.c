@@ -168,6 +168,7 @@ static void
 read_verified(CustodyWalk *w)
 {
 	CustodyVerify *v = w->v;
+	CustodyTransaction t;
 
 	for (; w->have_leaf && w->leaf_index < v->since; custody_walk_next_leaf(w))
 	{
@@ -177,7 +178,10 @@ read_verified(CustodyWalk *w)
 			continue;
 		v->place.leaf_index = v->place.position = w->leaf_index;
 		v->place.txn_no = w->leaf_txn_no;
-		custody_verify_entries(v, NULL);
+		MemoryContextSwitchTo(v->scratch);
+		if (custody_verify_load_transaction(v, w->leaf.xact_id, w->leaf_txn_no, NULL, &t))
+			custody_verify_entries(v, NULL, &t.row, false, NULL);
+		MemoryContextSwitchTo(v->context);
 	}
 }
 
@@ -309,6 +313,9 @@ custody_verify_ledger(CustodyVerify *v, ArrayType *anchors)
 	custody_walk_loose(w, loose);
 	custody_verify_tree_end(v, w->size);
 	if (v->since == 0)
+	{
 		custody_verify_withheld(v, loose);
+		custody_verify_lookup_end(v);
+	}
 	custody_verify_lost_chunks(v);
 }

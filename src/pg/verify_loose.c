@@ -22,10 +22,16 @@
 static CustodyGap *
 find_gap(CustodyWalk *w, const CustodyTransaction *t)
 {
+	uint8		root[CC_DIGEST_SIZE];
 	uint8		hash[CC_DIGEST_SIZE];
+	bytea	   *bytes;
 	ListCell   *lc;
 
-	cc_merkle_leaf(hash, VARDATA_ANY(t->bytes), VARSIZE_ANY_EXHDR(t->bytes));
+	if (w->gaps == NIL)
+		return NULL;
+	custody_verify_root(w->v, &t->row, root);
+	bytes = custody_reader_sealed_record(t->row.record, root);
+	cc_merkle_leaf(hash, VARDATA(bytes), VARSIZE(bytes) - VARHDRSZ);
 	foreach(lc, w->gaps)
 	{
 		CustodyGap		   *gap = lfirst(lc);
@@ -62,9 +68,10 @@ loose_transaction(CustodyWalk *w, cc_audit *a, const CustodyUnsealed *u, int64 p
 	CustodyVerify *v = w->v;
 	CustodyTransaction t;
 	CustodyGap		   *gap;
+	static const uint8 unknown[CC_DIGEST_SIZE];
 	uint8		hash[CC_DIGEST_SIZE];
 
-	if (!custody_verify_load_transaction(v, u->txn_no, &t))
+	if (!custody_verify_load_transaction(v, u->xact_id, u->txn_no, unknown, &t))
 		return;
 	gap = find_gap(w, &t);
 	v->place.leaf_index = gap ? gap->leaf_index : CUSTODY_NO_LEAF;
@@ -85,7 +92,9 @@ loose_transaction(CustodyWalk *w, cc_audit *a, const CustodyUnsealed *u, int64 p
 	drop_order_findings(v);
 	custody_verify_report_found(v, NULL, NULL);
 	custody_verify_transaction_columns(v, &t);
-	custody_verify_entries(v, a);
+	custody_verify_entries(v, a, &t.row, false, NULL);
+	/* No root vouches for what is not sealed. */
+	cc_frontier_root(&a->entry_tree, a->entry_root);
 	cc_audit_leaf_end(a, &v->found);
 	custody_verify_report_found(v, NULL, NULL);
 }

@@ -183,8 +183,9 @@ custody_verify_row_key_of(const cc_schema *s, const cc_value *row)
 /* The engine's findings */
 
 /* Row key of the entry whose private part was just decoded, or 0. */
-static Datum
-entry_row_key(CustodyVerify *v, const cc_entry *e, const CustodyVerifyVersion *version)
+Datum
+custody_verify_entry_key(CustodyVerify *v, const cc_entry *e,
+						 const CustodyVerifyVersion *version)
 {
 	const cc_private *p = &v->private_part;
 
@@ -213,7 +214,7 @@ custody_verify_report_found(CustodyVerify *v, const cc_entry *e,
 
 		f.code = cc_finding_text(found->code);
 		f.relation = custody_verify_version_name(version);
-		f.row_key = entry_row_key(v, e, version);
+		f.row_key = custody_verify_entry_key(v, e, version);
 		f.leaf_index = v->place.leaf_index;
 		f.message = pstrdup(found->detail);
 		if (found->entry < 0)

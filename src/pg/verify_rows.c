@@ -56,38 +56,19 @@ custody_rows_same_key(const cc_schema *a, const cc_schema *b)
 
 /* Entries */
 
-/* First entry of the chunk that holds an entry; -1 if there is none. */
-static int64
-chunk_of(CustodyVerify *v, int64 txn_no, int64 entry_no)
-{
-	CustodyScan scan;
-	ScanKeyData keys[2];
-	int64		first = -1;
-
-	custody_catalog_key_int8(&keys[0], Anum_chunk_txn_no, BTEqualStrategyNumber, txn_no);
-	custody_catalog_key_int8(&keys[1], Anum_chunk_first_entry, BTLessEqualStrategyNumber, entry_no);
-	custody_catalog_scan_begin(&scan, CUSTODY_LOG_CHUNK, CUSTODY_CHUNK_PKEY, v->snapshot,
-							   BackwardScanDirection, 2, keys);
-	if (custody_catalog_scan_next(&scan))
-		first = DatumGetInt64(custody_catalog_get(&scan, Anum_chunk_first_entry));
-	custody_catalog_scan_end(&scan);
-	return first;
-}
-
 /* Decode an entry's private part, over a copy that outlives the chunk. */
 static cc_value *
 decode_values(CustodyVerify *v, const CustodyEntryWalk *walk)
 {
-	cc_entry	e;
+	const cc_entry *e = &walk->head;
 	cc_private	p;
 	CustodyVerifyVersion *version;
 	char	   *copy;
 	size_t		capacity;
 
-	if (cc_entry_decode(&e, walk->committed.data, walk->committed.len) != CC_OK ||
-		!cc_kind_has_row(e.kind))
+	if (!cc_kind_has_row(e->kind))
 		return NULL;
-	version = custody_verify_version(v, e.version);
+	version = custody_verify_version(v, e->version);
 	if (version == NULL || !version->readable)
 		return NULL;
 	capacity = version->schema.ncolumns + 1;
@@ -97,7 +78,7 @@ decode_values(CustodyVerify *v, const CustodyEntryWalk *walk)
 	p.values_capacity = capacity;
 	copy = palloc(walk->private_part.len + 1);
 	memcpy(copy, walk->private_part.data, walk->private_part.len);
-	if (cc_private_decode(&p, &e, &version->schema, copy, walk->private_part.len) != CC_OK ||
+	if (cc_private_decode(&p, e, &version->schema, copy, walk->private_part.len) != CC_OK ||
 		p.form != CC_PRIVATE_WHOLE)
 		return NULL;
 	return p.values;
@@ -106,21 +87,13 @@ decode_values(CustodyVerify *v, const CustodyEntryWalk *walk)
 cc_value *
 custody_rows_entry(CustodyVerify *v, const CustodyStateRecord *r)
 {
-	int64		first = chunk_of(v, r->txn_no, (int64) r->entry_no);
 	CustodyEntryWalk walk;
 	cc_value   *values = NULL;
 
-	if (first < 0)
-		return NULL;
-	custody_reader_walk_chunk(&walk, r->txn_no, first, v->snapshot);
-	while (custody_reader_walk_next(&walk))
-	{
-		if (walk.entry_no < (int64) r->entry_no)
-			continue;
-		if (walk.entry_no == (int64) r->entry_no)
-			values = decode_values(v, &walk);
-		break;
-	}
+	custody_reader_walk_from(&walk, r->txn_no, (int64) r->entry_no, v->snapshot);
+	walk.heads_only = true;
+	if (custody_reader_walk_to(&walk, (int64) r->entry_no))
+		values = decode_values(v, &walk);
 	custody_reader_walk_end(&walk);
 	return values;
 }

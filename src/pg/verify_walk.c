@@ -131,17 +131,26 @@ void
 custody_walk_next_leaf(CustodyWalk *w)
 {
 	bool		isnull;
-	Datum		txn_no;
+	Datum		marks;
 	bytea	   *hash;
 	MemoryContext old = MemoryContextSwitchTo(w->v->context);
 
 	w->have_leaf = custody_catalog_scan_next(&w->leaves);
+	if (w->leaf_marks != NULL)
+		pfree(w->leaf_marks);
+	w->leaf_marks = NULL;
+	if (w->have_leaf)
+	{
+		marks = custody_catalog_getattr(&w->leaves, Anum_leaf_marks, &isnull);
+		if (!isnull)
+			w->leaf_marks = DatumGetByteaPCopy(marks);
+	}
 	MemoryContextSwitchTo(old);
 	if (!w->have_leaf)
 		return;
-	w->leaf_index = DatumGetInt64(custody_catalog_get(&w->leaves, Anum_leaf_leaf_index));
-	txn_no = custody_catalog_getattr(&w->leaves, Anum_leaf_txn_no, &isnull);
-	w->leaf_txn_no = isnull ? 0 : DatumGetInt64(txn_no);
+	custody_reader_leaf_row(&w->leaves, &w->leaf);
+	w->leaf_index = w->leaf.leaf_index;
+	w->leaf_txn_no = w->leaf.txn_no;
 	hash = custody_catalog_get_bytea(&w->leaves, Anum_leaf_leaf_hash);
 	w->leaf_hash_sound = VARSIZE_ANY_EXHDR(hash) == CC_DIGEST_SIZE;
 	if (w->leaf_hash_sound)
@@ -163,6 +172,7 @@ custody_walk_stray_leaf(CustodyWalk *w)
 		MemoryContext old = MemoryContextSwitchTo(v->context);
 		CustodyUnsealed *stray = palloc(sizeof(CustodyUnsealed));
 
+		stray->xact_id = w->leaf.xact_id;
 		stray->txn_no = w->leaf_txn_no;
 		stray->commit_number = 0;
 		w->strays = lappend(w->strays, stray);

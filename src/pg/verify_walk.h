@@ -50,6 +50,9 @@ typedef struct CustodyWalk
 	bool		have_leaf;
 	int64		leaf_index;		/* next row */
 	int64		leaf_txn_no;	/* 0 = NULL */
+	CustodyLeaf leaf;
+	bytea	   *leaf_marks;		/* NULL: none */
+	int			searches;		/* for rows filed under another id */
 	uint8		leaf_hash[CC_DIGEST_SIZE];
 	bool		leaf_hash_sound;	/* 32 bytes long */
 	/* set aside */

@@ -27,6 +27,7 @@
 #include "pg/past.h"
 #include "pg/reader.h"
 #include "pg/rowjson.h"
+#include "pg/tail.h"
 
 #define MAX_COLUMNS 20
 
@@ -162,24 +163,24 @@ set_record(Row *row, const cc_record *r)
 		custody_entryrow_set_json(&row->values[17], &row->nulls[17],
 								  custody_rowjson_document(extra));
 	set(row, 18, Int64GetDatum((int64) r->entry_count));
-	set_bytes(row, 19, r->root, CC_DIGEST_SIZE);
 }
 
+/* leaf_index below 0: not sealed, and the root is not known yet. */
 static void
-put_transaction(Row *row, int64 leaf_index, int64 txn_no)
+put_transaction(Row *row, const CustodyLeaf *leaf)
 {
-	bytea	   *bytes;
+	CustodyTransactionRow transaction;
 	cc_record	record;
 
 	begin_row(row);
-	if (leaf_index >= 0)
-		set(row, 0, Int64GetDatum(leaf_index));
-	set(row, 1, Int64GetDatum(txn_no));
-	bytes = custody_reader_record(txn_no, GetActiveSnapshot());
-	if (bytes != NULL &&
-		cc_record_decode(&record, VARDATA_ANY(bytes),
-						 VARSIZE_ANY_EXHDR(bytes)) == CC_OK)
+	if (leaf->leaf_index >= 0)
+		set(row, 0, Int64GetDatum(leaf->leaf_index));
+	set(row, 1, Int64GetDatum(leaf->txn_no));
+	if (custody_reader_transaction(leaf->xact_id, leaf->txn_no, GetActiveSnapshot(), &transaction) &&
+		custody_reader_decode(&record, transaction.record) == CC_OK)
 		set_record(row, &record);
+	if (leaf->has_root)
+		set_bytes(row, 19, leaf->root, CC_DIGEST_SIZE);
 	put_row(row);
 }
 
@@ -189,6 +190,7 @@ custody_sql_read_transactions(PG_FUNCTION_ARGS)
 {
 	Row			row;
 	CustodyScan leaves;
+	CustodyLeaf leaf;
 	ListCell   *lc;
 
 	init_rows(&row, fcinfo);
@@ -196,16 +198,21 @@ custody_sql_read_transactions(PG_FUNCTION_ARGS)
 							   GetActiveSnapshot(), ForwardScanDirection, 0, NULL);
 	while (custody_catalog_scan_next(&leaves))
 	{
-		bool		isnull;
-		Datum		txn_no = custody_catalog_getattr(&leaves, Anum_leaf_txn_no, &isnull);
-
-		if (!isnull)
-			put_transaction(&row, DatumGetInt64(custody_catalog_get(&leaves, Anum_leaf_leaf_index)),
-							DatumGetInt64(txn_no));
+		custody_reader_leaf_row(&leaves, &leaf);
+		if (leaf.txn_no != 0)
+			put_transaction(&row, &leaf);
 	}
 	custody_catalog_scan_end(&leaves);
-	foreach(lc, custody_reader_unsealed(GetActiveSnapshot()))
-		put_transaction(&row, -1, ((CustodyUnsealed *) lfirst(lc))->txn_no);
+	memset(&leaf, 0, sizeof(leaf));
+	leaf.leaf_index = -1;
+	foreach(lc, custody_tail(GetActiveSnapshot()))
+	{
+		const CustodyUnsealed *unsealed = lfirst(lc);
+
+		leaf.txn_no = unsealed->txn_no;
+		leaf.xact_id = unsealed->xact_id;
+		put_transaction(&row, &leaf);
+	}
 	return (Datum) 0;
 }
 

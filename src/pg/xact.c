@@ -24,6 +24,7 @@
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/xid8.h"
 
@@ -50,6 +51,27 @@ static int	max_current_users = 0;
 /* This backend; 0 = to be read again. */
 static uint32 incarnation = 0;
 
+/*
+ * Names that a record states, and what they were made from.  They seldom
+ * change within a session.  Memory: a context of their own.
+ */
+typedef struct Names
+{
+	Oid			session_user;
+	Oid			outer_user;
+	Oid			current_user;	/* the only one */
+	RepOriginId replication_origin;
+	char	   *application;
+	cc_record	record;			/* these names, and nothing else */
+} Names;
+
+static Names names;
+static bool names_valid = false;
+static MemoryContext names_context = NULL;
+
+/* Room for most records. */
+#define RECORD_BYTES 1000
+
 static void
 invalidate_incarnation(Datum arg, Oid relid)
 {
@@ -73,6 +95,8 @@ custody_xact_incarnation(void)
 	custody_catalog_scan_end(&scan);
 	return incarnation;
 }
+
+/* Who the session is */
 
 /* A role's name; its number if it is gone. */
 static char *
@@ -136,6 +160,59 @@ replication_origin(void)
 	return name;
 }
 
+/* Role names may have changed. */
+static void
+invalidate_names(Datum arg, int cacheid, uint32 hashvalue)
+{
+	names_valid = false;
+}
+
+/* Are the names at hand those of this transaction? */
+static bool
+same_names(void)
+{
+	return names_valid && ncurrent_users == 1 &&
+		names.session_user == GetSessionUserId() &&
+		names.outer_user == GetOuterUserId() &&
+		names.current_user == current_users[0] &&
+		names.replication_origin == replorigin_session_origin &&
+		strcmp(names.application, application_name ? application_name : "") == 0;
+}
+
+/* Put the names together; what has one current user serves again. */
+static void
+load_names(void)
+{
+	MemoryContext old;
+
+	if (same_names())
+		return;
+	/* Valid from here on, so that an invalidation on the way is not missed... */
+	names_valid = ncurrent_users == 1;
+	names.session_user = InvalidOid;
+	if (names_context == NULL)
+		names_context = AllocSetContextCreate(TopMemoryContext, "custody session names",
+											  ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(names_context);
+	old = MemoryContextSwitchTo(names_context);
+	names.outer_user = GetOuterUserId();
+	names.current_user = ncurrent_users > 0 ? current_users[0] : InvalidOid;
+	names.replication_origin = replorigin_session_origin;
+	names.application = pstrdup(application_name ? application_name : "");
+	names.record.session_user = custody_canonical_slice(role_name(GetSessionUserId()));
+	names.record.outer_user = custody_canonical_slice(role_name(names.outer_user));
+	names.record.current_users = custody_canonical_slice(current_user_names());
+	names.record.identity = custody_canonical_slice(authenticated_identity());
+	names.record.client_address = custody_canonical_slice(client_address());
+	names.record.application = custody_canonical_slice(names.application);
+	names.record.replication_origin = custody_canonical_slice(replication_origin());
+	MemoryContextSwitchTo(old);
+	/* ... but not used unless complete. */
+	names.session_user = GetSessionUserId();
+}
+
+/* The record */
+
 static int64
 unix_microseconds(TimestampTz t)
 {
@@ -145,47 +222,70 @@ unix_microseconds(TimestampTz t)
 static void
 fill_record(cc_record *r)
 {
-	memset(r, 0, sizeof(*r));
+	load_names();
+	*r = names.record;
 	r->incarnation = custody_xact_incarnation();
-	r->number = custody_append_transaction_number();
 	r->commit_number = custody_catalog_nextval(CUSTODY_COMMIT_NUMBER);
+	r->number = custody_append_name(r->commit_number);
 	r->xid = U64FromFullTransactionId(GetTopFullTransactionId());
 	r->start_time = unix_microseconds(GetCurrentTransactionStartTimestamp());
 	r->commit_time = unix_microseconds(GetCurrentTimestamp());
-	r->session_user = custody_canonical_slice(role_name(GetSessionUserId()));
-	r->outer_user = custody_canonical_slice(role_name(GetOuterUserId()));
-	r->current_users = custody_canonical_slice(current_user_names());
-	r->identity = custody_canonical_slice(authenticated_identity());
-	r->client_address = custody_canonical_slice(client_address());
-	r->application = custody_canonical_slice(application_name);
-	r->replication_origin = custody_canonical_slice(replication_origin());
 	r->entry_count = custody_append_count();
-	custody_append_root(r->root);
 	r->actor = custody_canonical_slice(custody_context_actor);
 	r->reason = custody_canonical_slice(custody_context_reason);
 	r->purpose = custody_canonical_slice(custody_context_purpose);
 	r->extra = custody_canonical_slice(custody_context_extra);
 }
 
-static void
-store_record(const cc_record *r)
+static bytea *
+encode_record(const cc_record *r)
 {
-	Datum		values[Anum_transaction_record];
-	bool		nulls[Anum_transaction_record] = {0};
+	bytea	   *record = palloc(VARHDRSZ + RECORD_BYTES);
 	cc_writer	w;
+
+	cc_writer_init(&w, VARDATA(record), RECORD_BYTES);
+	cc_write_record_open(&w, r);
+	if (w.status != CC_OK)
+	{
+		Size		len;
+
+		pfree(record);
+		cc_writer_init(&w, NULL, 0);
+		cc_write_record_open(&w, r);
+		len = w.len;
+		record = palloc(VARHDRSZ + len);
+		cc_writer_init(&w, VARDATA(record), len);
+		cc_write_record_open(&w, r);
+	}
+	SET_VARSIZE(record, VARHDRSZ + w.len);
+	return record;
+}
+
+/* Store the record, and the entries that are not stored yet. */
+static void
+store_record(void)
+{
+	Datum		values[Anum_transaction_entries];
+	bool		nulls[Anum_transaction_entries] = {0};
+	CustodyAppend append;
+	cc_record	r;
 	bytea	   *record;
+	bytea	   *entries;
+	uint64		first_entry;
 
-	cc_writer_init(&w, NULL, 0);
-	cc_write_record(&w, r);
-	record = custody_catalog_bytea(NULL, w.len);
-	cc_writer_init(&w, VARDATA(record), w.len);
-	cc_write_record(&w, r);
-
-	values[Anum_transaction_txn_no - 1] = Int64GetDatum((int64) r->number);
+	fill_record(&r);
+	record = encode_record(&r);
+	entries = custody_append_finish(VARSIZE(record), &first_entry);
 	values[Anum_transaction_xact_id - 1] =
 		FullTransactionIdGetDatum(GetTopFullTransactionId());
+	values[Anum_transaction_txn_no - 1] = Int64GetDatum((int64) r.number);
+	values[Anum_transaction_first_entry - 1] = Int64GetDatum((int64) first_entry);
 	values[Anum_transaction_record - 1] = PointerGetDatum(record);
-	custody_catalog_insert(CUSTODY_LOG_TRANSACTION, values, nulls);
+	values[Anum_transaction_entries - 1] = PointerGetDatum(entries);
+	custody_catalog_append_begin(&append, CUSTODY_LOG_TRANSACTION);
+	custody_catalog_append(&append, values, nulls);
+	custody_catalog_append_end(&append);
+	pfree(record);
 }
 
 /* A seal that nobody will make must not be promised. */
@@ -204,17 +304,11 @@ check_synchronous_seal(void)
 static void
 pre_commit(void)
 {
-	cc_record	r;
-
 	if (!custody_append_pending() && !custody_order_pending())
 		return;
 	check_synchronous_seal();
-	PushActiveSnapshot(GetTransactionSnapshot());
 	custody_order_flush();
-	custody_append_flush();
-	fill_record(&r);
-	store_record(&r);
-	PopActiveSnapshot();
+	store_record();
 	record_written = true;
 }
 
@@ -311,6 +405,7 @@ custody_xact_note_change(void)
 		RegisterXactCallback(xact_callback, NULL);
 		RegisterSubXactCallback(subxact_callback, NULL);
 		CacheRegisterRelcacheCallback(invalidate_incarnation, (Datum) 0);
+		CacheRegisterSyscacheCallback(AUTHOID, invalidate_names, (Datum) 0);
 		callbacks_registered = true;
 	}
 	if (record_written)

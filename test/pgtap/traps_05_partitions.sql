@@ -21,9 +21,9 @@ $$;
 CREATE FUNCTION moves() RETURNS bigint LANGUAGE plpgsql AS
 $$
 DECLARE
-	chunk record; at int; len int; shift int; b int; n bigint := 0;
+	chunk record; at int; len int; shift int; b int; insert_moved boolean; n bigint := 0;
 BEGIN
-	FOR chunk IN SELECT entries FROM custody.log_chunk LOOP
+	FOR chunk IN SELECT entries FROM custody.log_chunk UNION ALL SELECT entries FROM custody.log_transaction LOOP
 		at := 0;
 		WHILE at < length(chunk.entries) LOOP
 			len := 0; shift := 0;
@@ -34,9 +34,10 @@ BEGIN
 				shift := shift + 7;
 				EXIT WHEN b < 128;
 			END LOOP;
-			IF get_byte(chunk.entries, at) = 2 AND get_byte(chunk.entries, at + 1) = 2 THEN
-				n := n + 1;
+			IF get_byte(chunk.entries, at) = 1 THEN		-- a head of its own: kind, flags
+				insert_moved := get_byte(chunk.entries, at + 1) = 2 AND get_byte(chunk.entries, at + 2) = 2;
 			END IF;
+			n := n + insert_moved::int;
 			at := at + len;
 		END LOOP;
 	END LOOP;

@@ -126,19 +126,40 @@ my @tampers = (
 	[ 'a record gone', "DELETE FROM custody.log_transaction WHERE txn_no = $leaf5", qr/transaction_missing\|leaf 5\|/ ],
 	[ 'a record of another transaction', "UPDATE custody.log_transaction SET record = (SELECT record FROM custody.log_transaction WHERE txn_no = $leaf5 + 1) WHERE txn_no = $leaf5",
 		qr/leaf_altered\|leaf 5\|/ ],
-	[ 'entries gone', "DELETE FROM custody.log_chunk WHERE txn_no = $leaf5", qr/entries_count\|leaf 5\|/ ],
-	[ 'entries of another transaction', "UPDATE custody.log_chunk c SET entries = o.entries, private = o.private, lookup = o.lookup FROM custody.log_chunk o WHERE c.txn_no = 70 AND o.txn_no = 71",
-		qr/entries_altered\|.*transaction 70\b|entries_count\|.*transaction 70\b/ ],
-	[ 'values withheld without an erasure', q{UPDATE custody.log_chunk SET private = '\x0100' WHERE txn_no = (SELECT txn_no FROM custody.log_leaf WHERE leaf_index = 20)},
+	[ 'entries gone', "UPDATE custody.log_transaction SET entries = '' WHERE txn_no = $leaf5", qr/entries_count\|leaf 5\|/ ],
+	[ 'a chunk of entries gone', 'DELETE FROM custody.log_chunk WHERE first_entry = (SELECT max(first_entry) FROM custody.log_chunk)', qr/entries_count\|leaf 1\|/ ],
+	[ 'a chunk of entries added', "INSERT INTO custody.log_chunk SELECT $leaf5, first_entry, entries FROM custody.log_chunk WHERE first_entry = 0",
+		qr/chunk_extra\|.*transaction/, 'only' ],
+	[ 'entries of another transaction', q{UPDATE custody.log_transaction t SET entries = o.entries FROM custody.log_leaf l, custody.log_leaf m, custody.log_transaction o
+			WHERE l.leaf_index = 70 AND t.txn_no = l.txn_no AND m.leaf_index = 71 AND o.txn_no = m.txn_no},
+		qr/entry_altered\|.*leaf 70\|/ ],
+	[ 'one entry of many', q{UPDATE custody.log_chunk SET entries = overlay(entries PLACING 'Patient x7' FROM position('Patient 17'::bytea IN entries))
+			WHERE position('Patient 17'::bytea IN entries) > 0},
+		qr/entry_altered\|public.patient\|\{"id": 17}\|leaf 1\|.*entry \d+/ ],
+	[ 'values withheld without an erasure', q{
+			WITH bundle AS (SELECT line, count(*) FILTER (WHERE line LIKE 'leaf %') OVER (ORDER BY n) - 1 AS leaf
+							FROM custody.export() WITH ORDINALITY AS e (line, n)),
+				 entry AS (SELECT decode(split_part(line, ' ', 2), 'base64') AS part FROM bundle WHERE leaf = 20 AND line LIKE 'entry %')
+			UPDATE custody.log_transaction SET entries = set_byte('\x00'::bytea, 0, 7 + length(part)) || '\x03' || substr(part, 1, 2)
+				|| substr(part, 6, 1) || substr(part, 10, 1) || set_byte('\x00'::bytea, 0, length(part)) || part || '\x00'
+			FROM entry WHERE txn_no = (SELECT txn_no FROM custody.log_leaf WHERE leaf_index = 20)},
 		qr/erasure_unexplained\|leaf 20\|/ ],
+	[ 'values gone', q{UPDATE custody.log_transaction SET entries = '\x06010300010100' WHERE txn_no = (SELECT txn_no FROM custody.log_leaf WHERE leaf_index = 20)},
+		qr/entry_altered\|.*leaf 20\|/ ],
+	[ 'a mark altered', q{UPDATE custody.log_leaf SET marks = set_byte(marks, 1, get_byte(marks, 1) # 1) WHERE leaf_index = 20},
+		qr/marks_altered\|leaf 20\|/, 'only' ],
+	[ 'a root altered', q{UPDATE custody.log_leaf SET root = set_byte(root, 1, get_byte(root, 1) # 1) WHERE leaf_index = 20},
+		qr/leaf_altered\|leaf 20\|/ ],
+	[ 'a transaction id altered', q{UPDATE custody.log_leaf SET xact_id = (xact_id::text::bigint + 1000)::text::xid8 WHERE leaf_index = 20},
+		qr/transaction_altered\|leaf 20\|/, 'only' ],
 	[ 'a leaf gone', 'DELETE FROM custody.log_leaf WHERE leaf_index = 5', qr/leaf_missing\|leaf 5\|/, 'only' ],
 	[ 'many leaves gone', 'DELETE FROM custody.log_leaf WHERE leaf_index BETWEEN 30 AND 60', qr/leaf_missing\|leaf 30\|leaves 30 to 60/, 'only' ],
 	[ 'leaves exchanged', q{ALTER TABLE custody.log_leaf DROP CONSTRAINT log_leaf_pkey, ADD CONSTRAINT log_leaf_pkey PRIMARY KEY (leaf_index) DEFERRABLE INITIALLY DEFERRED;
 			UPDATE custody.log_leaf SET leaf_index = 11 - leaf_index WHERE leaf_index IN (5, 6); SET CONSTRAINTS ALL IMMEDIATE},
 		qr/leaf 5\|/ ],
-	[ 'a record inserted', q{INSERT INTO custody.log_transaction SELECT 900, xact_id, record FROM custody.log_transaction WHERE txn_no = 70},
+	[ 'a record inserted', qq{INSERT INTO custody.log_transaction SELECT xact_id, 900, first_entry, record, entries FROM custody.log_transaction WHERE txn_no = $leaf5},
 		qr/transaction_altered\|.*under number 900/ ],
-	[ 'a leaf added', q{INSERT INTO custody.log_leaf VALUES (500, 900, sha256('x'))}, qr/leaf_extra\|leaf 500\|/, 'only' ],
+	[ 'a leaf added', q{INSERT INTO custody.log_leaf VALUES (500, 900, NULL, sha256('x'))}, qr/leaf_extra\|leaf 500\|/, 'only' ],
 	[ 'a block gone', 'DELETE FROM custody.log_block WHERE block_no = 1', qr/block_missing\|leaf 3\|/ ],
 	[ 'a tile gone', 'DELETE FROM custody.log_tile', qr/tile_missing\|leaf 0\|/, 'only' ],
 	[ 'a tile too many', q{INSERT INTO custody.log_tile SELECT 0, 7, hashes FROM custody.log_tile}, qr/tile_extra\|/, 'only' ],
@@ -147,7 +168,8 @@ my @tampers = (
 	[ 'a checkpoint of another block', q{UPDATE custody.log_checkpoint SET note = (SELECT note FROM custody.log_checkpoint ORDER BY tree_size LIMIT 1)
 			WHERE tree_size = (SELECT tree_size FROM custody.log_block WHERE block_no = 2)}, qr/checkpoint_mismatch\|.*block 2\b/ ],
 	[ 'a record altered with its leaf hash', qq{UPDATE custody.log_transaction SET record = record || '\\x80' || '\\x00' WHERE txn_no = $leaf5;
-			UPDATE custody.log_leaf SET leaf_hash = sha256('\\x00' || (SELECT record FROM custody.log_transaction t WHERE t.txn_no = log_leaf.txn_no)) WHERE leaf_index = 5},
+			UPDATE custody.log_leaf SET leaf_hash = sha256('\\x00' || (SELECT substr(record, 1, length(record) - 2) || '\\x0f20' || root || '\\x8000'
+				FROM custody.log_transaction t WHERE t.txn_no = log_leaf.txn_no)) WHERE leaf_index = 5},
 		qr/tile_altered\|leaf 5\||checkpoint_mismatch\|/ ],
 	[ 'a key exchanged', q{UPDATE custody.log_key SET verifier_key = 'x+00000000+AAAA'}, qr/key_altered\|.*epoch 1\b/ ],
 	[ 'a protection ended by hand', 'INSERT INTO custody.log_release VALUES (1)', qr/release_extra\|.*protection 1\b/ ],
@@ -172,6 +194,15 @@ foreach my $t (@tampers)
 	  or diag "error: $err\nnot found: @missed\nbesides: @other\nall:\n" . join("\n", @found[ 0 .. ($#found > 20 ? 20 : $#found) ]);
 }
 is($node->safe_psql('postgres', 'SELECT * FROM custody.verify()'), '', 'clean after');
+
+# What decides nothing is a warning.
+my $lookups = q{SELECT string_agg(concat_ws('|', severity, code, relation), ' ') FROM custody.verify()};
+foreach my $sql (q{DELETE FROM custody.log_lookup WHERE ctid = (SELECT max(ctid) FROM custody.log_lookup)},
+	q{UPDATE custody.log_lookup SET items = set_byte(items, 0, get_byte(items, 0) # 1)},
+	q{UPDATE custody.log_lookup SET level = 5}, q{UPDATE custody.log_lookup SET first_number = first_number - 1})
+{
+	is($node->safe_psql('postgres', "BEGIN; $sql; $lookups"), 'warning|lookup_incomplete|custody.log_lookup', $sql);
+}
 
 # What needs commits: on copies
 sub on_copy
@@ -226,5 +257,13 @@ fails_with($node, q{BEGIN; UPDATE patient SET name = 'x' WHERE id = 1; SELECT * 
 	'25001', 'custody.verify', 'not within a transaction that made changes');
 $node->safe_psql('postgres', 'CREATE ROLE nobody; GRANT USAGE ON SCHEMA custody TO nobody');
 fails_with($node, 'SET ROLE nobody; SELECT * FROM custody.verify()', '42501', 'permission denied', 'without the right');
+
+# Lookup numbers can be made again.
+$node->safe_psql('postgres', 'DELETE FROM custody.log_lookup');
+is($node->safe_psql('postgres', $lookups), 'warning|lookup_incomplete|custody.log_lookup', 'no lookups at all');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM custody.history('patient', '{"id": 17}')}), '0', 'nothing is found by them');
+cmp_ok($node->safe_psql('postgres', 'SELECT custody.rebuild_lookup()'), '>', 400, 'they are made again');
+cmp_ok($node->safe_psql('postgres', q{SELECT count(*) FROM custody.history('patient', '{"id": 17}')}), '>', 3, 'and found');
+is($node->safe_psql('postgres', 'SELECT * FROM custody.verify()'), '', 'and verify clean');
 
 done_testing();

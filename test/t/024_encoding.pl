@@ -24,11 +24,11 @@ $node->safe_psql('latin', q{
 	SELECT custody.seal()});
 is($node->safe_psql('latin', 'SELECT * FROM custody.verify()'), '', 'verifies clean');
 is($node->safe_psql('latin', q{
-	SELECT count(*) FROM custody.log_chunk
+	SELECT count(*) FROM custody.log_transaction
 	WHERE position('\x067075626c6963076772c3b6c39f65'::bytea IN entries) > 0}),
 	'1', 'names of events and definitions are UTF-8');
 is($node->safe_psql('latin', q{
-	SELECT count(*) FROM custody.log_chunk
+	SELECT count(*) FROM custody.log_transaction
 	WHERE position('\x6772f6df65'::bytea IN entries) > 0}),
 	'0', 'and nowhere else are they stored in the database\'s encoding');
 

@@ -168,9 +168,9 @@ sub flip
 }
 foreach my $case (
 	[ 'leaf hash', flip('log_leaf', 'leaf_hash', 0) . '; ' . flip('log_tile', 'hashes', 0), 'stored hashes do not lead to' ],
-	[ 'record', flip('log_transaction', 'record', 'length(record) - 1'), 'stored entries do not lead to' ],
-	[ 'entry', flip('log_chunk', 'entries', 'length(entries) - 1'), 'not those that its entry committed to' ],
-	[ 'values', flip('log_chunk', 'private', 'length(private) - 2'), 'not those that its entry committed to' ])
+	[ 'record', flip('log_transaction', 'record', 5), 'stored hashes do not lead to' ],
+	[ 'values', flip('log_transaction', 'entries', 'length(entries) - 2'), 'stored entries do not lead to' ],
+	[ 'root', flip('log_leaf', 'root', 5), 'stored entries do not lead to' ])
 {
 	my ($name, $alter, $pattern) = @$case;
 
