@@ -516,6 +516,7 @@ static void
 verify(Verifier *v, const char *ledger)
 {
 	LineReader	r;
+	cc_salter  *salter;
 	char	   *line;
 	size_t		len;
 
@@ -524,7 +525,10 @@ verify(Verifier *v, const char *ledger)
 	if (line == NULL || len != strlen(CC_BUNDLE_HEADER) ||
 		memcmp(line, CC_BUNDLE_HEADER, len) != 0)
 		cannot("\"%s\" is not a ledger bundle of version 1", ledger);
-	cc_audit_init(&v->audit);
+	salter = cc_salter_new();
+	if (salter == NULL)
+		cannot("libcrypto has no AES");
+	cc_audit_init(&v->audit, salter);
 	compare_anchor_roots(v);
 	while ((line = reader_line(&r, &len)) != NULL)
 		take_line(v, &r, line, len);
@@ -533,6 +537,7 @@ verify(Verifier *v, const char *ledger)
 		cannot("\"%s\" holds no leaf", ledger);
 	end_leaf(v);
 	cc_audit_end(&v->audit, &v->findings);
+	cc_salter_free(salter);
 	report(v, NULL);
 	judge_anchors(v);
 	judge_quorum(v);

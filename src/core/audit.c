@@ -81,9 +81,10 @@ cc_finding_add(cc_findings *f, cc_finding_code code, uint64_t leaf,
 }
 
 void
-cc_audit_init(cc_audit *a)
+cc_audit_init(cc_audit *a, cc_salter *salter)
 {
 	memset(a, 0, sizeof(*a));
+	a->salter = salter;
 	cc_frontier_init(&a->log);
 	cc_frontier_init(&a->entry_tree);
 	a->signer = -1;

@@ -158,9 +158,11 @@ typedef struct cc_audit
 	cc_frontier entry_tree;
 	uint8_t		entry_hash[CC_DIGEST_SIZE];	/* of the last entry */
 	int			entry_faults;	/* findings about entries of this leaf */
+	cc_salter  *salter;
 } cc_audit;
 
-extern void cc_audit_init(cc_audit *a);
+/* The salter is the caller's, and used within cc_audit_private alone. */
+extern void cc_audit_init(cc_audit *a, cc_salter *salter);
 /*
  * Continue between two blocks from the frontier the caller has stored for
  * there, origin being that of the block before (NULL at size 0).  On a fresh

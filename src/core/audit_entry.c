@@ -150,10 +150,10 @@ same_digest(const uint8_t a[CC_DIGEST_SIZE], const uint8_t b[CC_DIGEST_SIZE])
 /* Faults of a whole private part: what it commits to is not what e says. */
 static cc_status
 whole_faults(int *faults, const cc_entry *e, const cc_schema *s,
-			 const cc_private *p)
+			 const cc_private *p, cc_salter *salter)
 {
 	cc_entry	made = *e;
-	cc_status	status = cc_entry_commit(&made, s, p);
+	cc_status	status = cc_entry_commit(&made, s, p, salter);
 
 	if (!same_digest(made.key, e->key))
 		*faults |= CC_FAULT_KEY;
@@ -168,13 +168,13 @@ whole_faults(int *faults, const cc_entry *e, const cc_schema *s,
 
 static cc_status
 whole_check(int *faults, const cc_entry *e, const cc_schema *s,
-			cc_private *p, const void *data, size_t len)
+			cc_private *p, cc_salter *salter, const void *data, size_t len)
 {
 	cc_status	status = cc_private_decode(p, e, s, data, len);
 
 	if (status != CC_OK || p->form == CC_PRIVATE_ERASED)
 		return status;
-	return whole_faults(faults, e, s, p);
+	return whole_faults(faults, e, s, p, salter);
 }
 
 static cc_status
@@ -236,7 +236,7 @@ row_private_check(cc_audit *a, const cc_entry *e, const cc_schema *schema,
 	if (redacted)
 		status = redacted_check(&faults, e, schema, p, data, len);
 	else
-		status = whole_check(&faults, e, schema, p, data, len);
+		status = whole_check(&faults, e, schema, p, a->salter, data, len);
 	if (status != CC_OK)
 	{
 		private_empty(p);

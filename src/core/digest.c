@@ -2,26 +2,23 @@
  * digest.c
  *	  SHA-256, row salts, constant-time comparison and wiping, over OpenSSL.
  *
- * Uses OpenSSL's low-level SHA-256 and AES: for the short messages a ledger
- * hashes, the EVP interface costs 4 to 8 times as much per message and has
- * to allocate.  OpenSSL 3 calls them deprecated but keeps them; the
- * suppression below is for these alone.
+ * Uses OpenSSL's low-level SHA-256: for the short messages a ledger hashes,
+ * the EVP interface costs 4 to 8 times as much per message and has to
+ * allocate.  OpenSSL 3 calls it deprecated but keeps it; the suppression below
+ * is for it alone.  AES is the other way round: the low-level functions do not
+ * use the processor's AES instructions.
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include "core/digest.h"
 
 #include <limits.h>
-#include <openssl/aes.h>
+#include <string.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
-
-struct cc_salter
-{
-	AES_KEY		key;
-};
 
 /* Division by zero, and so no compilation, if the context does not fit. */
 enum
@@ -60,29 +57,72 @@ cc_digest_prefixed(uint8_t out[CC_DIGEST_SIZE], uint8_t prefix,
 	cc_sha256_final(&h, out);
 }
 
-size_t
-cc_salter_size(void)
-{
-	return sizeof(cc_salter);
-}
+/* A cc_salter is an EVP_CIPHER_CTX, whose app data tells of a failure. */
 
 cc_salter *
-cc_salter_init(void *memory, const uint8_t secret[CC_SECRET_SIZE])
+cc_salter_new(void)
 {
-	cc_salter  *s = memory;
+	EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, "AES-128-ECB", NULL);
+	EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
 
-	/* Fails only for a null pointer or a key of another length. */
-	AES_set_encrypt_key(secret, CC_SECRET_SIZE * 8, &s->key);
-	return s;
+	if (cipher == NULL || context == NULL ||
+		EVP_EncryptInit_ex(context, cipher, NULL, NULL, NULL) != 1)
+	{
+		EVP_CIPHER_CTX_free(context);
+		context = NULL;
+	}
+	EVP_CIPHER_free(cipher);
+	ERR_clear_error();
+	return (cc_salter *) context;
 }
 
 void
-cc_salter_salt(const cc_salter *s, uint32_t index, uint8_t out[CC_SALT_SIZE])
+cc_salter_free(cc_salter *s)
+{
+	EVP_CIPHER_CTX_free((EVP_CIPHER_CTX *) s);
+}
+
+static void
+fail_salter(cc_salter *s)
+{
+	EVP_CIPHER_CTX_set_app_data((EVP_CIPHER_CTX *) s, s);
+	ERR_clear_error();
+}
+
+void
+cc_salter_begin(cc_salter *s, const uint8_t secret[CC_SECRET_SIZE])
+{
+	EVP_CIPHER_CTX *context = (EVP_CIPHER_CTX *) s;
+
+	EVP_CIPHER_CTX_set_app_data(context, NULL);
+	if (EVP_EncryptInit_ex(context, NULL, NULL, secret, NULL) != 1)
+		fail_salter(s);
+}
+
+void
+cc_salter_salt(cc_salter *s, uint32_t index, uint8_t out[CC_SALT_SIZE])
 {
 	uint8_t		counter[CC_SALT_SIZE] = {0};
+	int			len = 0;
 
 	cc_store_u32(counter + CC_SALT_SIZE - 4, index);
-	AES_encrypt(counter, out, &s->key);
+	if (EVP_EncryptUpdate((EVP_CIPHER_CTX *) s, out, &len, counter,
+						  CC_SALT_SIZE) != 1 || len != CC_SALT_SIZE)
+	{
+		memset(out, 0, CC_SALT_SIZE);
+		fail_salter(s);
+	}
+}
+
+cc_status
+cc_salter_end(cc_salter *s)
+{
+	static const uint8_t nothing[CC_SECRET_SIZE];
+	bool		failed = EVP_CIPHER_CTX_get_app_data((EVP_CIPHER_CTX *) s) != NULL;
+
+	/* A cipher can be given another secret, but not none. */
+	cc_salter_begin(s, nothing);
+	return failed ? CC_E_CRYPTO : CC_OK;
 }
 
 bool

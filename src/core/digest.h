@@ -37,14 +37,17 @@ extern void cc_digest_prefixed(uint8_t out[CC_DIGEST_SIZE], uint8_t prefix,
 							   const void *data, size_t len);
 
 /*
- * Salts first .. first + count - 1 of a row secret, CC_SALT_SIZE bytes each
- * (doc/format.md section 3.3).
+ * Salts of one row secret after the other (doc/format.md section 3.3).  A
+ * salter is a cipher of libcrypto's: dear to make, cheap to give a secret.
  */
 typedef struct cc_salter cc_salter;
-extern size_t cc_salter_size(void);
-/* Prepare caller-owned memory of cc_salter_size() bytes, 16-aligned. */
-extern cc_salter *cc_salter_init(void *memory, const uint8_t secret[CC_SECRET_SIZE]);
-extern void cc_salter_salt(const cc_salter *s, uint32_t index, uint8_t out[CC_SALT_SIZE]);
+/* NULL when libcrypto fails. */
+extern cc_salter *cc_salter_new(void);
+extern void cc_salter_free(cc_salter *s);
+extern void cc_salter_begin(cc_salter *s, const uint8_t secret[CC_SECRET_SIZE]);
+extern void cc_salter_salt(cc_salter *s, uint32_t index, uint8_t out[CC_SALT_SIZE]);
+/* Forget the secret.  CC_E_CRYPTO when any salt since then could not be made. */
+extern cc_status cc_salter_end(cc_salter *s) CC_CHECK_RESULT;
 
 extern bool cc_equal(const void *a, const void *b, size_t len);
 extern void cc_wipe(void *data, size_t len);

@@ -56,7 +56,7 @@ extern void cc_row_commitment(uint8_t out[CC_DIGEST_SIZE],
 /* Row commitment of n values under a row secret: salts, columns, row. */
 extern void cc_row_commit(uint8_t out[CC_DIGEST_SIZE],
 						  const uint8_t schema[CC_DIGEST_SIZE],
-						  const cc_salter *salter,
+						  cc_salter *salter,
 						  const cc_value *values, uint16_t n);
 /*
  * Key columns are values[positions[0..k-1]]; positions NULL means the whole
@@ -213,7 +213,8 @@ extern cc_status cc_private_decode(cc_private *p, const cc_entry *e,
 								   const void *data, size_t len) CC_CHECK_RESULT;
 /* Make the commitments of e, section 3.4, from its whole private part. */
 extern cc_status cc_entry_commit(cc_entry *e, const cc_schema *s,
-								 const cc_private *p) CC_CHECK_RESULT;
+								 const cc_private *p,
+								 cc_salter *salter) CC_CHECK_RESULT;
 /* Lookup numbers of the entry, section 3.5; at most 3; returns how many. */
 extern int cc_private_lookups(int64_t out[3], const cc_entry *e,
 							  const cc_schema *s, const cc_private *p);

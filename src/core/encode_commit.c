@@ -5,14 +5,10 @@
  */
 #include "core/encode.h"
 
-/* Room for a salter with its alignment; checked before use. */
-#define SALTER_MAX 512
-#define SALTER_ALIGN 16
-
 /* The key of the row after the change; a delete holds its key columns alone. */
 static void
 commit_key(cc_entry *e, const cc_schema *s, const cc_private *p,
-		   const cc_salter *salter)
+		   cc_salter *salter)
 {
 	uint8_t		salt[CC_SALT_SIZE];
 	const uint16_t *positions = NULL;
@@ -26,7 +22,7 @@ commit_key(cc_entry *e, const cc_schema *s, const cc_private *p,
 
 static void
 commit_rest(cc_entry *e, const cc_schema *s, const cc_private *p,
-			const cc_salter *salter)
+			cc_salter *salter)
 {
 	uint8_t		salt[CC_SALT_SIZE];
 
@@ -46,19 +42,13 @@ commit_rest(cc_entry *e, const cc_schema *s, const cc_private *p,
 }
 
 cc_status
-cc_entry_commit(cc_entry *e, const cc_schema *s, const cc_private *p)
+cc_entry_commit(cc_entry *e, const cc_schema *s, const cc_private *p,
+				cc_salter *salter)
 {
-	uint8_t		memory[SALTER_MAX + SALTER_ALIGN];
-	uintptr_t	over = (uintptr_t) memory % SALTER_ALIGN;
-	cc_salter  *salter;
-
 	if (p->form != CC_PRIVATE_WHOLE || !cc_kind_is_row(e->kind))
 		return CC_E_VALUE;
-	if (cc_salter_size() > SALTER_MAX)
-		return CC_E_SPACE;
-	salter = cc_salter_init(memory + SALTER_ALIGN - over, p->secret);
+	cc_salter_begin(salter, p->secret);
 	commit_key(e, s, p, salter);
 	commit_rest(e, s, p, salter);
-	cc_wipe(memory, sizeof(memory));
-	return CC_OK;
+	return cc_salter_end(salter);
 }

@@ -132,7 +132,7 @@ cc_row_commitment(uint8_t out[CC_DIGEST_SIZE],
 
 void
 cc_row_commit(uint8_t out[CC_DIGEST_SIZE],
-			  const uint8_t schema[CC_DIGEST_SIZE], const cc_salter *salter,
+			  const uint8_t schema[CC_DIGEST_SIZE], cc_salter *salter,
 			  const cc_value *values, uint16_t n)
 {
 	cc_sha256	row;

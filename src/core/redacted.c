@@ -212,7 +212,7 @@ cc_redacted_row_open(const cc_redacted *shown, const cc_schema *s)
 /* Writing */
 
 static void
-write_salt(cc_writer *w, const cc_salter *salter, uint32_t index)
+write_salt(cc_writer *w, cc_salter *salter, uint32_t index)
 {
 	uint8_t		salt[CC_SALT_SIZE];
 
@@ -222,7 +222,7 @@ write_salt(cc_writer *w, const cc_salter *salter, uint32_t index)
 }
 
 static void
-write_key(cc_writer *w, const cc_schema *s, const cc_salter *salter,
+write_key(cc_writer *w, const cc_schema *s, cc_salter *salter,
 		  uint32_t index, const cc_value *values, const uint16_t *positions)
 {
 	uint16_t	i;
@@ -234,7 +234,7 @@ write_key(cc_writer *w, const cc_schema *s, const cc_salter *salter,
 
 static void
 write_past(cc_writer *w, const cc_entry *e, const cc_schema *s,
-		   const cc_salter *salter, const cc_redacted_past *past)
+		   cc_salter *salter, const cc_redacted_past *past)
 {
 	if (cc_kind_has_overwritten(e->kind))
 	{
@@ -255,7 +255,7 @@ write_past(cc_writer *w, const cc_entry *e, const cc_schema *s,
 }
 
 static void
-write_column(cc_writer *w, const cc_salter *salter, uint16_t position,
+write_column(cc_writer *w, cc_salter *salter, uint16_t position,
 			 const cc_value *value, bool open)
 {
 	uint8_t		salt[CC_SALT_SIZE];
@@ -277,7 +277,7 @@ write_column(cc_writer *w, const cc_salter *salter, uint16_t position,
 /* A delete holds its key columns alone, in key order. */
 void
 cc_write_redacted(cc_writer *w, const cc_entry *e, const cc_schema *s,
-				  const cc_salter *salter, const cc_value *values,
+				  cc_salter *salter, const cc_value *values,
 				  const bool *open, const cc_redacted_past *past)
 {
 	uint16_t	n = cc_kind_has_row(e->kind) ? s->ncolumns : 0;

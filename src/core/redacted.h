@@ -69,7 +69,7 @@ typedef struct cc_redacted_past
  * for a delete; past: NULL withholds both.
  */
 extern void cc_write_redacted(cc_writer *w, const cc_entry *e, const cc_schema *s,
-							  const cc_salter *salter, const cc_value *values,
+							  cc_salter *salter, const cc_value *values,
 							  const bool *open, const cc_redacted_past *past);
 
 #endif							/* CC_REDACTED_H */

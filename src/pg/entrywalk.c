@@ -22,6 +22,7 @@
 #include "utils/memutils.h"
 
 #include "pg/reader.h"
+#include "pg/salter.h"
 
 static void
 walk_init(CustodyEntryWalk *walk, int64 txn_no, Snapshot snapshot)
@@ -269,7 +270,7 @@ commit_entry(CustodyEntryWalk *walk)
 	room = make_room(walk, walk->schema);
 	if (cc_private_decode(room, &walk->head, walk->schema, walk->private_part.data,
 						  walk->private_part.len) != CC_OK ||
-		cc_entry_commit(&walk->head, walk->schema, room) != CC_OK)
+		cc_entry_commit(&walk->head, walk->schema, room, custody_salter()) != CC_OK)
 		return false;
 	walk->opened = room;
 	return true;

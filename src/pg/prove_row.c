@@ -35,6 +35,7 @@
 #include "pg/prove_row.h"
 #include "pg/rowhistory.h"
 #include "pg/rowjson.h"
+#include "pg/salter.h"
 
 PG_FUNCTION_INFO_V1(custody_sql_prove_row);
 
@@ -343,20 +344,20 @@ custody_prove_redacted(const cc_entry *e, const cc_schema *s, const uint8 *secre
 					   const cc_value *values, const bool *open,
 					   const cc_redacted_past *past)
 {
-	size_t		size = cc_salter_size();
-	void	   *memory = palloc0(size + 16);
-	cc_salter  *salter = cc_salter_init((void *) TYPEALIGN(16, memory), secret);
+	cc_salter  *salter = custody_salter();
 	cc_writer	w;
 	cc_slice	result;
 	uint8	   *data;
 
+	cc_salter_begin(salter, secret);
 	cc_writer_init(&w, NULL, 0);
 	cc_write_redacted(&w, e, s, salter, values, open, past);
+	custody_check_crypto(cc_salter_end(salter), "make salts");
 	data = MemoryContextAllocHuge(CurrentMemoryContext, w.len);
+	cc_salter_begin(salter, secret);
 	cc_writer_init(&w, data, w.len);
 	cc_write_redacted(&w, e, s, salter, values, open, past);
-	cc_wipe(memory, size + 16);
-	pfree(memory);
+	custody_check_crypto(cc_salter_end(salter), "make salts");
 	custody_check_ledger(w.status, "private part");
 	result.data = data;
 	result.len = w.len;

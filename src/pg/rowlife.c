@@ -21,6 +21,7 @@
 #include "pg/rowhistory.h"
 #include "pg/rowjson.h"
 #include "pg/rowlife.h"
+#include "pg/salter.h"
 
 /* The entries of one key. */
 typedef struct KeyEntries
@@ -113,7 +114,8 @@ copy_entry(RowLife *life, CustodyPast *past, CustodyPastEntry *entry)
 	if (!e->open)
 		return e;
 	/* A walk for history leaves commitments out. */
-	custody_check_ledger(cc_entry_commit(&e->head, &entry->layout->decoded->schema, &entry->values),
+	custody_check_ledger(cc_entry_commit(&e->head, &entry->layout->decoded->schema, &entry->values,
+										 custody_salter()),
 						 "entry of the row");
 	memcpy(e->secret, entry->values.secret, CC_SECRET_SIZE);
 	memcpy(e->row_digest, entry->values.row_digest, CC_DIGEST_SIZE);

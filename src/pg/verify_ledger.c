@@ -13,6 +13,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "pg/salter.h"
 #include "pg/verify_walk.h"
 
 /* Rows of log_leaf are missing from w->size on; returns the next that is not. */
@@ -263,7 +264,7 @@ walk_begin(CustodyWalk *w)
 {
 	CustodyVerify *v = w->v;
 
-	cc_audit_init(v->audit);
+	cc_audit_init(v->audit, custody_salter());
 	custody_walk_blocks_begin(w);
 	custody_walk_next_block(w);
 	custody_catalog_scan_begin(&w->leaves, CUSTODY_LOG_LEAF, CUSTODY_LEAF_PKEY, v->snapshot,

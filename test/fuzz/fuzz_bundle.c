@@ -158,10 +158,13 @@ take_text(run *r, const uint8_t *data, size_t size)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static cc_salter *salter = NULL;
 	static run	r;
 
 	memset(&r, 0, sizeof(r));
-	cc_audit_init(&r.audit);
+	if (salter == NULL)
+		salter = cc_salter_new();
+	cc_audit_init(&r.audit, salter);
 	if (size > 0 && data[0] == 0)
 		take_binary(&r, data + 1, size - 1);
 	else

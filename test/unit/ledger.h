@@ -449,19 +449,33 @@ ledger_row(const char *id, const char *name, const char *born,
 	return r;
 }
 
+/* One that nobody has begun with. */
+static inline cc_salter *
+ledger_idle_salter(void)
+{
+	static cc_salter *salter = NULL;
+
+	if (salter == NULL)
+		salter = cc_salter_new();
+	return salter;
+}
+
 static cc_salter *
 ledger_salter(uint8_t secret[CC_SECRET_SIZE], uint8_t number)
 {
-	static uint64_t memory[128];
+	static cc_salter *salter = NULL;
 	int			i;
 
+	if (salter == NULL)
+		salter = cc_salter_new();
 	for (i = 0; i < CC_SECRET_SIZE; i++)
 		secret[i] = (uint8_t) (number * 16 + i);
-	return cc_salter_init(memory, secret);
+	cc_salter_begin(salter, secret);
+	return salter;
 }
 
 static void
-ledger_commitments(cc_entry *e, const cc_salter *salter, const row *old_row,
+ledger_commitments(cc_entry *e, cc_salter *salter, const row *old_row,
 				   const row *new_row)
 {
 	static const uint16_t key = 0;

@@ -192,7 +192,7 @@ life_commit_values(life_entry *e, const cc_schema *s)
 		cc_slice	d = life_definition(definition, e->schema);
 
 		cc_schema_digest(decoded.digest, d.data, d.len);
-		must(cc_entry_commit(&e->head, &decoded, &p));
+		must(cc_entry_commit(&e->head, &decoded, &p, ledger_idle_salter()));
 	}
 }
 

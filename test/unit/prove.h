@@ -163,7 +163,7 @@ static cc_slice
 prove_redact(uint8_t *buffer, size_t cap, const cc_entry *e,
 			 const cc_schema *s, cc_slice whole, const bool *open)
 {
-	static uint64_t memory[128];
+	cc_salter  *salter = ledger_idle_salter();
 	cc_value	values[PROVE_COLUMNS];
 	cc_value	old_key[PROVE_COLUMNS];
 	cc_private	p = {0};
@@ -175,8 +175,10 @@ prove_redact(uint8_t *buffer, size_t cap, const cc_entry *e,
 	p.values_capacity = PROVE_COLUMNS;
 	must(cc_private_decode(&p, e, s, whole.data, whole.len));
 	cc_writer_init(&w, buffer, cap);
-	cc_write_redacted(&w, e, s, cc_salter_init(memory, p.secret), values,
+	cc_salter_begin(salter, p.secret);
+	cc_write_redacted(&w, e, s, salter, values,
 					  cc_kind_has_row(e->kind) ? open : NULL, NULL);
+	must(cc_salter_end(salter));
 	must(w.status);
 	out.data = buffer;
 	out.len = w.len;

@@ -124,7 +124,7 @@ static void
 run(outcome *o, const item *items, int n)
 {
 	o->n = 0;
-	cc_audit_init(&o->audit);
+	cc_audit_init(&o->audit, ledger_idle_salter());
 	feed(o, items, 0, n);
 	finish(o);
 }
@@ -709,7 +709,7 @@ test_resume_diverged(outcome *o)
 	stored_frontier(&log, next);
 	it->data[it->len - 1] ^= 1;
 	o->n = 0;
-	cc_audit_init(&o->audit);
+	cc_audit_init(&o->audit, ledger_idle_salter());
 	feed(o, base.items, 0, next);
 	it->data[it->len - 1] ^= 1;
 	ok(o->n == 1 && o->audit.diverged, "an altered record diverges");
@@ -737,7 +737,7 @@ test_resume_cold(outcome *o)
 	cc_signer_free(signer);
 	stored_frontier(&log, from);
 	o->n = 0;
-	cc_audit_init(&o->audit);
+	cc_audit_init(&o->audit, ledger_idle_salter());
 	cc_audit_resume(&o->audit, &log, LEDGER_ORIGIN);
 	must(cc_audit_key_add(&o->audit, 2, &key));
 	feed(o, base.items, from, base.n);
@@ -747,7 +747,7 @@ test_resume_cold(outcome *o)
 			"a cold start in the middle is clean but for the schema"))
 		show(o);
 	o->n = 0;
-	cc_audit_init(&o->audit);
+	cc_audit_init(&o->audit, ledger_idle_salter());
 	cc_audit_resume(&o->audit, &log, LEDGER_ORIGIN "/2");
 	must(cc_audit_key_add(&o->audit, 2, &key));
 	feed(o, base.items, from, from + 1);
@@ -786,7 +786,7 @@ takes(cc_kind kind, const char *body, size_t len)
 	e.body.len = len;
 	cc_writer_init(&w, bytes, sizeof(bytes));
 	cc_write_entry(&w, &e);
-	cc_audit_init(&audit);
+	cc_audit_init(&audit, ledger_idle_salter());
 	f.n = 0;
 	taken = cc_audit_entry(&audit, &e, bytes, w.len, &f);
 	return taken && f.n == 0;

@@ -59,17 +59,17 @@ test_columns(void)
 static void
 test_row(void)
 {
-	static uint64_t memory[64];
 	cc_value	v[3];
 	uint8_t		commitments[3 * CC_DIGEST_SIZE];
 	uint8_t		out[CC_DIGEST_SIZE];
 	uint8_t		column_salt[CC_SALT_SIZE];
-	cc_salter  *s = cc_salter_init(memory, salt);
+	cc_salter  *s = cc_salter_new();
 	uint16_t	p;
 
 	v[0] = value("1");
 	v[1] = value(NULL);
 	v[2] = value("");
+	cc_salter_begin(s, salt);
 	cc_row_commit(out, schema, s, v, 3);
 	ok(is_hex(out, sizeof(out), "b86b9e4822f65816b8415e538bdf42fc"
 			  "b52d5eba6b4fd6f3671771d15da1d0c9"), "row commitment");
@@ -79,6 +79,8 @@ test_row(void)
 		cc_column_commitment(commitments + p * CC_DIGEST_SIZE, column_salt,
 							 p, &v[p]);
 	}
+	ok(cc_salter_end(s) == CC_OK, "salts were made");
+	cc_salter_free(s);
 	cc_row_commitment(commitments, schema, commitments, 3);
 	ok(cc_equal(commitments, out, CC_DIGEST_SIZE),
 	   "the same from its column commitments");

@@ -61,20 +61,25 @@ static void
 test_salts(void)
 {
 	static const uint8_t secret[CC_SECRET_SIZE] = {0};
-	static uint64_t memory[64];
+	static const uint8_t other[CC_SECRET_SIZE] = {1};
 	uint8_t		salt[CC_SALT_SIZE];
-	cc_salter  *s;
+	cc_salter  *s = cc_salter_new();
 
-	ok(cc_salter_size() <= sizeof(memory), "the salter's size is modest");
-	s = cc_salter_init(memory, secret);
+	cc_salter_begin(s, other);
+	cc_salter_salt(s, 0, salt);
+	ok(cc_salter_end(s) == CC_OK && salt[0] != 0x66, "salts of one secret");
+	cc_salter_begin(s, secret);
 	cc_salter_salt(s, 0, salt);
 	ok(is_hex(salt, sizeof(salt), "66e94bd4ef8a2c3b884cfa59ca342b2e"),
 	   "salt 0 is the first block of the key stream");
 	cc_salter_salt(s, 1, salt);
 	ok(is_hex(salt, sizeof(salt), "58e2fccefa7e3061367f1d57a4e7455a"),
 	   "salt 1 is the second");
-	cc_wipe(memory, sizeof(memory));
-	ok(memory[0] == 0 && memory[20] == 0, "wiping leaves zeros");
+	ok(cc_salter_end(s) == CC_OK, "after those of another");
+	cc_salter_free(s);
+	memset(salt, 1, sizeof(salt));
+	cc_wipe(salt, sizeof(salt));
+	ok(salt[0] == 0 && salt[CC_SALT_SIZE - 1] == 0, "wiping leaves zeros");
 }
 
 static void

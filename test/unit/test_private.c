@@ -160,10 +160,9 @@ static void
 test_commit(void)
 {
 	static const char *const texts[] = {"1", "2026", NULL, "2025", "1"};
-	static uint64_t memory[128];
+	cc_salter  *salter = cc_salter_new();
 	fixture		f;
 	cc_entry	made;
-	cc_salter  *salter;
 	uint8_t		salt[CC_SALT_SIZE];
 	uint8_t		digest[CC_DIGEST_SIZE];
 
@@ -171,9 +170,9 @@ test_commit(void)
 	fill(&f, texts, 5);
 	ok(decode(&f) == CC_OK, "a whole part");
 	made = f.entry;
-	ok(cc_entry_commit(&made, &f.table.schema, &f.part) == CC_OK,
+	ok(cc_entry_commit(&made, &f.table.schema, &f.part, salter) == CC_OK,
 	   "commits its entry");
-	salter = cc_salter_init(memory, f.part.secret);
+	cc_salter_begin(salter, f.part.secret);
 	cc_row_commit(digest, f.table.schema.digest, salter, f.values, 3);
 	ok(cc_equal(digest, made.row, CC_DIGEST_SIZE), "to the row");
 	cc_salter_salt(salter, CC_SALT_KEY, salt);
@@ -188,8 +187,9 @@ test_commit(void)
 	ok(cc_equal(digest, made.overwritten, CC_DIGEST_SIZE),
 	   "and to the row it overwrote");
 	f.part.form = CC_PRIVATE_ERASED;
-	ok(cc_entry_commit(&made, &f.table.schema, &f.part) != CC_OK,
+	ok(cc_entry_commit(&made, &f.table.schema, &f.part, salter) != CC_OK,
 	   "an erased part commits to nothing");
+	cc_salter_free(salter);
 }
 
 static void

@@ -409,7 +409,7 @@ lone_whole_row(lone *o)
 }
 
 static void
-lone_commit(lone *o, const cc_salter *salter)
+lone_commit(lone *o, cc_salter *salter)
 {
 	uint8_t		salt[CC_SALT_SIZE];
 	cc_entry   *e = &o->p.entry;

@@ -74,7 +74,7 @@ comma(int i, int n)
 }
 
 static void
-put_salts(const cc_salter *salter)
+put_salts(cc_salter *salter)
 {
 	uint8_t		salt[CC_SALT_SIZE];
 	int			n = 3 + LEDGER_COLUMNS;
@@ -132,7 +132,7 @@ put_images(const row *r)
 }
 
 static void
-put_column_commitments(const cc_salter *salter, const row *r)
+put_column_commitments(cc_salter *salter, const row *r)
 {
 	uint8_t		salt[CC_SALT_SIZE];
 	uint8_t		digest[CC_DIGEST_SIZE];
