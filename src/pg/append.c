@@ -27,6 +27,7 @@
 #include "core/chunk.h"
 #include "pg/append.h"
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/error.h"
 #include "pg/xact.h"
 

@@ -44,6 +44,7 @@
 #include "pg/append.h"
 #include "pg/canonical.h"
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/cosign.h"
 #include "pg/cosigned.h"
 #include "pg/error.h"

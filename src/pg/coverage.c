@@ -34,6 +34,7 @@
 
 #include "core/chunk.h"
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/coverage.h"
 #include "pg/layout.h"
 

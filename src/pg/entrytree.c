@@ -16,6 +16,7 @@
 #include "port/pg_bitutils.h"
 
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/entrytree.h"
 #include "pg/error.h"
 #include "pg/reader.h"

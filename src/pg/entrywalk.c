@@ -21,6 +21,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "pg/compat.h"
 #include "pg/reader.h"
 #include "pg/salter.h"
 

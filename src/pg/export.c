@@ -20,6 +20,7 @@
 
 #include "core/bundle.h"
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/cosignature.h"
 #include "pg/error.h"
 #include "pg/reader.h"

@@ -34,6 +34,7 @@
 #include "pg/append.h"
 #include "pg/canonical.h"
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/copied.h"
 #include "pg/error.h"
 #include "pg/guc.h"

@@ -20,6 +20,7 @@
 
 #include "core/encode.h"
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/error.h"
 #include "pg/ledger.h"
 #include "pg/reader.h"

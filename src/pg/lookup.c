@@ -16,6 +16,7 @@
 #include "utils/memutils.h"
 
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/lookup.h"
 #include "pg/lookuprun.h"
 #include "pg/reader.h"

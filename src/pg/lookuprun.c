@@ -30,6 +30,7 @@
 #include "utils/rel.h"
 
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/lookuprun.h"
 
 #define MERGE_RUNS 8

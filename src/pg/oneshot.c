@@ -32,6 +32,7 @@
 
 #include "pg/anchor.h"
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/cosign.h"
 #include "pg/error.h"
 #include "pg/seal.h"

@@ -33,6 +33,7 @@
 
 #include "core/encode.h"
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/error.h"
 #include "pg/pickup.h"
 #include "pg/reader.h"

@@ -22,6 +22,7 @@
 #include "utils/snapmgr.h"
 
 #include "core/historyproof.h"
+#include "pg/compat.h"
 #include "pg/entrytree.h"
 #include "pg/error.h"
 #include "pg/prove.h"

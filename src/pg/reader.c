@@ -22,6 +22,7 @@
 #include "utils/snapmgr.h"
 #include "utils/xid8.h"
 
+#include "pg/compat.h"
 #include "pg/reader.h"
 #include "pg/txnsort.h"
 

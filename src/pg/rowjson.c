@@ -25,6 +25,7 @@
 #include "utils/numeric.h"
 
 #include "pg/canonical.h"
+#include "pg/compat.h"
 #include "pg/rowjson.h"
 
 /* Values longer than this are left out of a row too large for jsonb. */

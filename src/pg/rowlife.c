@@ -17,6 +17,7 @@
 #include "utils/memutils.h"
 
 #include "core/convert.h"
+#include "pg/compat.h"
 #include "pg/error.h"
 #include "pg/rowhistory.h"
 #include "pg/rowjson.h"

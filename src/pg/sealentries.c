@@ -22,6 +22,7 @@
 #include "utils/snapmgr.h"
 
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/error.h"
 #include "pg/reader.h"
 #include "pg/sealentries.h"

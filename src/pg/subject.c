@@ -24,6 +24,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "pg/compat.h"
 #include "pg/entryrow.h"
 #include "pg/grant.h"
 #include "pg/rowkey.h"

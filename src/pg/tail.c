@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/copied.h"
 #include "pg/pickup.h"
 #include "pg/reader.h"

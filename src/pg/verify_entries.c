@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "pg/compat.h"
 #include "pg/sealentries.h"
 #include "pg/verify.h"
 

@@ -14,6 +14,7 @@
 
 #include "utils/memutils.h"
 
+#include "pg/compat.h"
 #include "pg/verify_walk.h"
 
 /* Rows looked for by number alone; each costs a scan. */

@@ -13,6 +13,7 @@
 #include "miscadmin.h"
 
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/error.h"
 #include "pg/lookuprun.h"
 #include "pg/verify.h"

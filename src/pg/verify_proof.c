@@ -21,6 +21,7 @@
 
 #include "core/historyproof.h"
 #include "core/policy.h"
+#include "pg/compat.h"
 #include "pg/entryrow.h"
 #include "pg/rowjson.h"
 

@@ -18,6 +18,7 @@
 #include "utils/memutils.h"
 
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/ledger.h"
 #include "pg/verify.h"
 

@@ -16,6 +16,7 @@
 #include "utils/memutils.h"
 
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/verify_events.h"
 
 bool

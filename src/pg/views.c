@@ -22,6 +22,7 @@
 
 #include "core/merkle.h"
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/entryrow.h"
 #include "pg/grade.h"
 #include "pg/past.h"
