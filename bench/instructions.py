@@ -97,6 +97,7 @@ def sealing(variant, length, out):
         time.sleep(0.2)
     variant.psql("\n".join(statements(variant, "seal", length)))
     cluster.program("pg_ctl", "-D", cluster.data, "-t", "600", "stop")
+    server.wait()  # valgrind writes its file after the server has gone
     return max(out.parent.glob(f"{out.name}.*"), key=lambda path: sum(annotate(path, "no", sum).values()))
 
 
