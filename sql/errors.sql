@@ -98,6 +98,18 @@ ALTER TABLE custody.elsewhere RENAME TO log_chunk;
 ALTER EVENT TRIGGER custody_ddl ENABLE ALWAYS;
 SELECT count(*) FROM visit;
 
+-- indexes of others on ledger relations: kept up, or refused
+CREATE INDEX by_number ON custody.log_transaction (txn_no);
+INSERT INTO visit VALUES (7);
+SET enable_seqscan = off;
+SELECT count(*) > 0 AS kept FROM custody.log_transaction WHERE txn_no = (SELECT max(txn_no) FROM custody.transactions);
+RESET enable_seqscan;
+DROP INDEX custody.by_number;
+CREATE INDEX by_expression ON custody.log_transaction ((txn_no + 1));
+INSERT INTO visit VALUES (8);
+DROP INDEX custody.by_expression;
+DELETE FROM visit WHERE id = 7;
+
 -- all of this left nothing
 SELECT relation FROM custody.protected_tables;
 SELECT custody.seal() > 0 AS sealed;

@@ -16,6 +16,7 @@
 #include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_am_d.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_type.h"
@@ -255,7 +256,7 @@ custody_catalog_insert(CustodyRel rel, Datum *values, bool *nulls)
 	table_close(heap, NoLock);
 }
 
-/* Indexes over anything but plain columns are not ours and not kept. */
+/* What is no btree over plain columns is not ours and cannot be kept. */
 static void
 refuse_index(Relation heap, Relation index)
 {
@@ -263,7 +264,7 @@ refuse_index(Relation heap, Relation index)
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			 errmsg("index \"%s\" on ledger relation \"%s\" is not supported",
 					RelationGetRelationName(index), RelationGetRelationName(heap)),
-			 errdetail("Indexes on ledger relations must be over plain columns."),
+			 errdetail("Indexes on ledger relations must be btrees over plain columns."),
 			 errhint("Drop the index.")));
 }
 
@@ -280,7 +281,8 @@ custody_catalog_append_begin(CustodyAppend *append, CustodyRel rel)
 	{
 		Relation	index = index_open(lfirst_oid(lc), RowExclusiveLock);
 
-		if (!heap_attisnull(index->rd_indextuple, Anum_pg_index_indexprs, NULL) ||
+		if (index->rd_rel->relam != BTREE_AM_OID ||
+			!heap_attisnull(index->rd_indextuple, Anum_pg_index_indexprs, NULL) ||
 			!heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL))
 			refuse_index(append->heap, index);
 		if (index->rd_index->indisready)
