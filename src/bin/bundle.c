@@ -13,6 +13,7 @@
 
 #include "core/audit.h"
 #include "core/bundle.h"
+#include "environment.h"
 #include "verify.h"
 #include "versions.h"
 
@@ -56,6 +57,8 @@ typedef struct Verifier
 	cc_audit	audit;
 	bool		in_leaf;
 	Versions	versions;
+	Environment environment;
+	bool		environment_doubted;	/* the last fingerprint did not match */
 	Fork	   *forks;
 	size_t		nforks;
 	cc_vkey		untrusted;		/* complained of last */
@@ -361,6 +364,33 @@ take_incarnation(Verifier *v, const cc_entry *e)
 }
 
 static void
+take_environment(Verifier *v, const cc_entry *e)
+{
+	cc_environment_event event;
+
+	if (cc_environment_event_decode(&event, e->body) == CC_OK)
+		environment_take(&v->environment, &event);
+}
+
+/* At a block's end; what differs once is not complained of again. */
+static void
+check_environment(Verifier *v)
+{
+	const cc_audit *a = &v->audit;
+	bool		differs;
+
+	if (!a->in_block || a->lost)
+		return;
+	differs = !cc_equal(a->block_environment,
+						environment_fingerprint(&v->environment), CC_DIGEST_SIZE);
+	if (differs && !v->environment_doubted)
+		cc_finding_add(&v->findings, CC_F_ENVIRONMENT_MISMATCH, a->block_first, -1,
+					   "the environment entries up to block %" PRIu64 " do not add up to the fingerprint in its header",
+					   a->block_number);
+	v->environment_doubted = differs;
+}
+
+static void
 end_leaf(Verifier *v)
 {
 	if (v->in_leaf)
@@ -404,6 +434,8 @@ take_entry(Verifier *v, const cc_bundle_line *line)
 			take_schema(v, &e);
 		else if (e.kind == CC_KIND_INCARNATION)
 			take_incarnation(v, &e);
+		else if (e.kind == CC_KIND_ENVIRONMENT)
+			take_environment(v, &e);
 		known = versions_find(&v->versions, &e);
 		schema = known == NULL ? NULL : &known->schema;
 		p.values = values;
@@ -482,6 +514,7 @@ static void
 take_checkpoint(Verifier *v, const cc_bundle_line *line)
 {
 	end_leaf(v);
+	check_environment(v);
 	cc_audit_checkpoint(&v->audit, (const char *) line->first.data,
 						line->first.len, false, &v->findings);
 	check_signer(v);
@@ -582,6 +615,7 @@ static void
 release(Verifier *v)
 {
 	versions_free(&v->versions);
+	environment_free(&v->environment);
 	free(v->forks);
 	free(v->anchors);
 	trust_free(&v->trust);

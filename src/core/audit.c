@@ -55,6 +55,8 @@ cc_finding_text(cc_finding_code code)
 			return "cosignature_invalid";
 		case CC_F_QUORUM_MISSING:
 			return "quorum_missing";
+		case CC_F_ENVIRONMENT_MISMATCH:
+			return "environment_mismatch";
 	}
 	return "unlisted";
 }
@@ -190,6 +192,7 @@ block_begin(cc_audit *a, const cc_block *h)
 	a->block_epoch = h->epoch;
 	a->incarnation = h->incarnation;
 	a->block_time = h->time;
+	memcpy(a->block_environment, h->environment, CC_DIGEST_SIZE);
 	memset(a->origin, 0, sizeof(a->origin));
 	if (h->origin.len <= CC_ORIGIN_MAX)
 		memcpy(a->origin, h->origin.data, h->origin.len);

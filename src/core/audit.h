@@ -51,7 +51,9 @@ typedef enum cc_finding_code
 	CC_F_ANCHOR_MISMATCH,		/* the log never had this anchor's root */
 	CC_F_ANCHOR_BEYOND,			/* the log ends before this anchor's size */
 	CC_F_COSIGNATURE_INVALID,	/* a trusted witness's line does not verify */
-	CC_F_QUORUM_MISSING			/* witnesses have not cosigned as a policy asks */
+	CC_F_QUORUM_MISSING,		/* witnesses have not cosigned as a policy asks */
+	CC_F_ENVIRONMENT_MISMATCH	/* environment entries do not add up to the
+								 * fingerprint in a header */
 } cc_finding_code;
 
 typedef struct cc_finding
@@ -140,6 +142,7 @@ typedef struct cc_audit
 	bool		have_commit_number;
 	uint64_t	last_commit_number;
 	int64_t		block_time;
+	uint8_t		block_environment[CC_DIGEST_SIZE];
 	/* a block that had no checkpoint, until the next header excuses it */
 	bool		owed;
 	uint64_t	owed_leaf;

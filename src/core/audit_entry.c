@@ -86,6 +86,7 @@ body_check(cc_audit *a, const cc_entry *e, cc_findings *f)
 	cc_trusted_log_event trusted;
 	cc_key_event witness_key;
 	cc_witness_event witness;
+	cc_environment_event environment;
 	uint64_t	count;
 
 	switch (e->kind)
@@ -106,7 +107,7 @@ body_check(cc_audit *a, const cc_entry *e, cc_findings *f)
 		case CC_KIND_INCARNATION:
 			return cc_incarnation_event_decode(&incarnation, e->body);
 		case CC_KIND_ENVIRONMENT:
-			return texts_decode(NULL, e->body, 3, false);
+			return cc_environment_event_decode(&environment, e->body);
 		case CC_KIND_WITNESS:
 			return cc_witness_event_decode(&witness, e->body);
 		case CC_KIND_COSIGNED:

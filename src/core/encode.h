@@ -360,6 +360,15 @@ typedef struct cc_trusted_log_event
 	cc_slice	reason;			/* why not, else empty */
 } cc_trusted_log_event;
 
+/* An item of the environment changed; an empty text stands for no item. */
+typedef struct cc_environment_event
+{
+	uint64_t	number;
+	cc_slice	name;
+	cc_slice	before;
+	cc_slice	after;
+} cc_environment_event;
+
 /* Each writes the body of a control event (what follows the version). */
 extern void cc_write_key_event(cc_writer *w, const cc_key_event *e);
 extern cc_status cc_key_event_decode(cc_key_event *e, cc_slice body) CC_CHECK_RESULT;
@@ -375,6 +384,8 @@ extern void cc_write_cosigned_event(cc_writer *w, const cc_cosigned_event *e);
 extern cc_status cc_cosigned_event_decode(cc_cosigned_event *e, cc_slice body) CC_CHECK_RESULT;
 extern void cc_write_trusted_log_event(cc_writer *w, const cc_trusted_log_event *e);
 extern cc_status cc_trusted_log_event_decode(cc_trusted_log_event *e, cc_slice body) CC_CHECK_RESULT;
+extern void cc_write_environment_event(cc_writer *w, const cc_environment_event *e);
+extern cc_status cc_environment_event_decode(cc_environment_event *e, cc_slice body) CC_CHECK_RESULT;
 /* Body of truncate and detach: one count. */
 extern cc_status cc_count_body_decode(uint64_t *count, cc_slice body) CC_CHECK_RESULT;
 

@@ -111,6 +111,28 @@ cc_incarnation_event_decode(cc_incarnation_event *e, cc_slice body)
 }
 
 void
+cc_write_environment_event(cc_writer *w, const cc_environment_event *e)
+{
+	cc_write_u64(w, e->number);
+	write_text(w, e->name);
+	write_text(w, e->before);
+	write_text(w, e->after);
+}
+
+cc_status
+cc_environment_event_decode(cc_environment_event *e, cc_slice body)
+{
+	cc_reader	r;
+
+	cc_reader_init(&r, body.data, body.len);
+	e->number = cc_read_u64(&r);
+	e->name = cc_read_bytes(&r);
+	e->before = cc_read_bytes(&r);
+	e->after = cc_read_bytes(&r);
+	return cc_reader_end(&r);
+}
+
+void
 cc_write_witness_event(cc_writer *w, const cc_witness_event *e)
 {
 	write_text(w, e->name);

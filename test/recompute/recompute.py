@@ -306,6 +306,18 @@ def u64(n):
     return n.to_bytes(8, 'big')
 
 
+def varint(n):
+    out = b''
+    while n >= 0x80:
+        out += bytes([n & 0x7F | 0x80])
+        n >>= 7
+    return out + bytes([n])
+
+
+def sized(data):
+    return varint(len(data)) + data
+
+
 # Section 2: the trees
 
 def leaf_hash(leaf):
@@ -417,7 +429,7 @@ NO_TABLE = ('key', 'incarnation', 'environment', 'witness', 'cosigned',
 BODIES = {'truncate': (8,), 'detach': (8,), 'protect': 'tttt' + '8',
           'unprotect': 'ttt', 'key': '4t', 'erasure': '4ttttt',
           'disclosure': 'tt' + 'd', 'incarnation': '4tt8dt',
-          'environment': 'ttt', 'witness': 'tt41t', 'cosigned': 't8d8',
+          'environment': '8ttt', 'witness': 'tt41t', 'cosigned': 't8d8',
           'trusted log': 't41t',
           'witness key': '4t'}
 
@@ -622,6 +634,13 @@ class Block:
             raise Unreadable('origin or leaves of a block')
 
 
+def environment_fingerprint(items):
+    if not items:
+        return bytes(32)
+    return H(b'\x1a' + u32(len(items)) +
+             b''.join(sized(n) + sized(t) for n, t in items))
+
+
 # Section 6: checkpoints
 
 def origin_valid(name):
@@ -720,6 +739,7 @@ class Ledger:
         self.blocks = self.entries = self.checkpoints = 0
         self.epoch = self.incarnation = 0
         self.origin = None
+        self.environment = {}
 
     def differ(self, what):
         self.differences.append('leaf %d: %s' % (self.log.size - 1, what))
@@ -788,10 +808,16 @@ class Ledger:
                 self.differ('entry %d: has a private part' % number)
             if e.kind == 'schema':
                 self.schemas[e.relation, e.version] = e.schema
+            elif e.kind == 'environment':
+                self.learn_item(*e.fields)
             elif e.kind == 'key':
                 self.learn_key(e.fields[0], Key(e.fields[1].decode()))
         except Unreadable as e:
             self.differ('entry %d: %s' % (number, e))
+
+    def learn_item(self, number, name, before, after):
+        if number >= self.environment.get(name, (0, b''))[0]:
+            self.environment[name] = (number, after)
 
     def learn_key(self, epoch, key):
         known = self.keys.setdefault(epoch, [])
@@ -822,6 +848,10 @@ class Ledger:
             self.differ('a checkpoint without a block')
             return
         self.agree(self.log.size - (b.first), b.leaves, 'leaves of the block')
+        items = [(name, text) for name, (_, text) in
+                 sorted(self.environment.items()) if text]
+        self.agree(environment_fingerprint(items).hex(), b.environment.hex(),
+                   'environment fingerprint')
         text = checkpoint_text(b.origin, self.log.size, self.log.root())
         self.digest = checkpoint_digest(text)
         try:

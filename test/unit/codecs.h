@@ -178,6 +178,17 @@ trusted_log_event_codec(const uint8_t *data, size_t len, cc_writer *w)
 }
 
 static inline cc_status
+environment_event_codec(const uint8_t *data, size_t len, cc_writer *w)
+{
+	cc_environment_event e;
+	cc_status	status = cc_environment_event_decode(&e, slice_of(data, len));
+
+	if (status == CC_OK)
+		cc_write_environment_event(w, &e);
+	return status;
+}
+
+static inline cc_status
 count_body_codec(const uint8_t *data, size_t len, cc_writer *w)
 {
 	uint64_t	count;

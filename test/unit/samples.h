@@ -79,7 +79,7 @@ sample_entries(samples *s)
 				 "");
 	sample_entry(s, "delete", CC_KIND_DELETE, 0, "");
 	sample_entry(s, "truncate", CC_KIND_TRUNCATE, 0, "12345678");
-	sample_entry(s, "environment", CC_KIND_ENVIRONMENT, 0, "\1a\1b\1c");
+	sample_entry(s, "environment", CC_KIND_ENVIRONMENT, 0, "12345678\1a\1b\1c");
 	sample_entry(s, "trusted log", CC_KIND_TRUSTED_LOG, 0, "body");
 }
 
@@ -162,6 +162,7 @@ sample_events(samples *s)
 	cc_cosigned_event cosigned;
 	cc_trusted_log_event trusted;
 	cc_witness_event witness;
+	cc_environment_event environment;
 
 	key.verifier_key = text_slice("a+00000000+AAAA");
 	cc_write_key_event(sample_begin(s, "key body", key_event_codec), &key);
@@ -210,6 +211,14 @@ sample_events(samples *s)
 	witness.reason = text_slice("key lost");
 	cc_write_witness_event(sample_begin(s, "witness body",
 										witness_event_codec), &witness);
+	sample_end(s);
+	environment.number = 7;
+	environment.name = text_slice("table public.patient");
+	environment.before = text_slice("");
+	environment.after = text_slice("owner clinic");
+	cc_write_environment_event(sample_begin(s, "environment body",
+											environment_event_codec),
+							   &environment);
 	sample_end(s);
 	cc_write_u64(sample_begin(s, "count body", count_body_codec), 12);
 	sample_end(s);
