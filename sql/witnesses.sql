@@ -12,7 +12,7 @@ SELECT max(block_no) AS n FROM custody.blocks \gset
 -- Nothing of witnesses: every block is sealed, and verify() is silent.
 SELECT block_no - :n AS n, grade, cosigned_by FROM custody.blocks WHERE block_no >= :n;
 SELECT block_no - :n AS n, grade, witnesses, problem FROM custody.verify_blocks() WHERE block_no >= :n;
-SELECT * FROM custody.verify();
+SELECT * FROM custody.verify() WHERE code <> 'capture_gap';
 
 -- Whom to trust
 \set w1 'witness.example/w1+8e3f1952+BKHcCy/tYEPC54MmtxEt4WUJVsGPnWAm4Gt2pvgy1gHd'
@@ -37,7 +37,7 @@ SELECT custody.trust_witness('inspector', :'w1');
 SELECT * FROM custody.witnesses;
 SELECT operation, count(*) FROM custody.entries WHERE operation = 'witness' GROUP BY 1;
 SELECT custody.seal() > :first_size AS sealed;
-SELECT * FROM custody.verify();
+SELECT * FROM custody.verify() WHERE code <> 'capture_gap';
 
 -- What is no cosignature
 \set dash '—'
@@ -100,7 +100,7 @@ SELECT valid, problem FROM custody.verify_proof(:'proof', NULL, E'quorum none\n'
 SELECT valid, problem FROM custody.verify_proof(:'proof', NULL, :'policy' || 'nobody');
 SELECT valid, problem FROM custody.verify_proof(:'proof', NULL, '');
 
-SELECT * FROM custody.verify();
+SELECT * FROM custody.verify() WHERE code <> 'capture_gap';
 SELECT custody.unprotect('patient', 'done');
 DROP TABLE patient;
 DROP OWNED BY regress_custody_runner;

@@ -55,13 +55,15 @@ static const char *const rel_names[CUSTODY_NUM_RELS] = {
 	[CUSTODY_LOG_COSIGNED] = "log_cosigned",
 	[CUSTODY_LOG_WITNESS_KEY] = "log_witness_key",
 	[CUSTODY_LOG_WITNESS] = "log_witness",
-	[CUSTODY_LOG_COSIGNATURE] = "log_cosignature"
+	[CUSTODY_LOG_COSIGNATURE] = "log_cosignature",
+	[CUSTODY_LOG_ENVIRONMENT] = "log_environment"
 };
 
 static const char *const sequence_names[CUSTODY_NUM_SEQUENCES] = {
 	[CUSTODY_COMMIT_NUMBER] = "commit_number",
 	[CUSTODY_RELATION_NUMBER] = "relation_number",
-	[CUSTODY_VERSION_NUMBER] = "version_number"
+	[CUSTODY_VERSION_NUMBER] = "version_number",
+	[CUSTODY_ENVIRONMENT_NUMBER] = "environment_number"
 };
 
 static const char *const index_names[CUSTODY_NUM_INDEXES] = {
@@ -87,7 +89,8 @@ static const char *const index_names[CUSTODY_NUM_INDEXES] = {
 	[CUSTODY_COSIGNED_PKEY] = "log_cosigned_pkey",
 	[CUSTODY_WITNESS_KEY_PKEY] = "log_witness_key_pkey",
 	[CUSTODY_WITNESS_PKEY] = "log_witness_pkey",
-	[CUSTODY_COSIGNATURE_PKEY] = "log_cosignature_pkey"
+	[CUSTODY_COSIGNATURE_PKEY] = "log_cosignature_pkey",
+	[CUSTODY_ENVIRONMENT_PKEY] = "log_environment_pkey"
 };
 
 /* OIDs known in this backend; valid only while cache_valid. */
@@ -227,6 +230,20 @@ custody_catalog_is_ours(Oid relid)
 	Oid			ours = get_namespace_oid("custody", true);
 
 	return OidIsValid(ours) && get_rel_namespace(relid) == ours;
+}
+
+bool
+custody_catalog_is_named(const char *text)
+{
+	if (text == NULL)
+		return false;
+	for (const char *p = text; *p != '\0'; p++)
+		if (pg_strncasecmp(p, "custody", strlen("custody")) == 0)
+			return true;
+	for (int i = 0; i < CUSTODY_NUM_RELS; i++)
+		if (strstr(text, rel_names[i]) != NULL)
+			return true;
+	return false;
 }
 
 int64

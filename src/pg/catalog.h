@@ -37,20 +37,22 @@ typedef enum CustodyRel
 	CUSTODY_LOG_COSIGNED,
 	CUSTODY_LOG_WITNESS_KEY,
 	CUSTODY_LOG_WITNESS,
-	CUSTODY_LOG_COSIGNATURE
+	CUSTODY_LOG_COSIGNATURE,
+	CUSTODY_LOG_ENVIRONMENT
 } CustodyRel;
 
-#define CUSTODY_NUM_RELS (CUSTODY_LOG_COSIGNATURE + 1)
+#define CUSTODY_NUM_RELS (CUSTODY_LOG_ENVIRONMENT + 1)
 
 /* Sequences */
 typedef enum CustodySequence
 {
 	CUSTODY_COMMIT_NUMBER,
 	CUSTODY_RELATION_NUMBER,
-	CUSTODY_VERSION_NUMBER
+	CUSTODY_VERSION_NUMBER,
+	CUSTODY_ENVIRONMENT_NUMBER
 } CustodySequence;
 
-#define CUSTODY_NUM_SEQUENCES (CUSTODY_VERSION_NUMBER + 1)
+#define CUSTODY_NUM_SEQUENCES (CUSTODY_ENVIRONMENT_NUMBER + 1)
 
 typedef enum CustodyIndex
 {
@@ -76,10 +78,11 @@ typedef enum CustodyIndex
 	CUSTODY_COSIGNED_PKEY,		/* origin, tree_size */
 	CUSTODY_WITNESS_KEY_PKEY,
 	CUSTODY_WITNESS_PKEY,		/* name, statement */
-	CUSTODY_COSIGNATURE_PKEY	/* tree_size, witness, key_id */
+	CUSTODY_COSIGNATURE_PKEY,	/* tree_size, witness, key_id */
+	CUSTODY_ENVIRONMENT_PKEY
 } CustodyIndex;
 
-#define CUSTODY_NUM_INDEXES (CUSTODY_COSIGNATURE_PKEY + 1)
+#define CUSTODY_NUM_INDEXES (CUSTODY_ENVIRONMENT_PKEY + 1)
 
 /* Column numbers, in table order, from 1. */
 #define Anum_transaction_xact_id 1
@@ -158,6 +161,10 @@ typedef enum CustodyIndex
 #define Anum_cosignature_witness 2
 #define Anum_cosignature_key_id 3
 #define Anum_cosignature_line 4
+#define Anum_environment_number 1
+#define Anum_environment_name 2
+#define Anum_environment_before 3
+#define Anum_environment_after 4
 #define CUSTODY_MAX_COLUMNS 6
 
 /* Is the extension installed in this database?  Does not raise. */
@@ -169,6 +176,8 @@ extern Oid	custody_catalog_relid(CustodyRel rel);
 extern Oid	custody_catalog_index(CustodyIndex index);
 /* Is relid one of ours (any relation in schema custody)? */
 extern bool custody_catalog_is_ours(Oid relid);
+/* Does a text name the schema or a table of ours?  Reads no catalog. */
+extern bool custody_catalog_is_named(const char *text);
 extern int64 custody_catalog_nextval(CustodySequence sequence);
 /* OID of a function of ours by name and argument count, for triggers. */
 extern Oid	custody_catalog_trigger_function(const char *name);

@@ -36,6 +36,7 @@
 #include "pg/capture.h"
 #include "pg/catalog.h"
 #include "pg/compat.h"
+#include "pg/ddl.h"
 #include "pg/error.h"
 #include "pg/protect.h"
 #include "pg/relstate.h"
@@ -306,16 +307,9 @@ sync_table(List *protections, Oid relid, bool attaching)
 	}
 }
 
-/* An object that a DDL command made or altered. */
-typedef struct TouchedObject
-{
-	Oid			classid;
-	Oid			objid;
-} TouchedObject;
-
 /*
  * What the command touched, temporary objects left out; list of
- * TouchedObject * in the caller's context.
+ * CustodyTouched * in the caller's context.
  */
 static List *
 touched_objects(void)
@@ -335,7 +329,7 @@ touched_objects(void)
 		TupleDesc	desc = SPI_tuptable->tupdesc;
 		bool		isnull;
 		MemoryContext old = MemoryContextSwitchTo(caller);
-		TouchedObject *t = palloc(sizeof(TouchedObject));
+		CustodyTouched *t = palloc(sizeof(CustodyTouched));
 
 		t->classid = DatumGetObjectId(SPI_getbinval(row, desc, 1, &isnull));
 		t->objid = DatumGetObjectId(SPI_getbinval(row, desc, 2, &isnull));
@@ -456,7 +450,7 @@ sync_type(List *protections, Oid type)
 
 /* Bring in line what one touched object means for protected tables. */
 static void
-sync_object(List *protections, const TouchedObject *t, Node *command)
+sync_object(List *protections, const CustodyTouched *t, Node *command)
 {
 	char		relkind = '\0';
 	ListCell   *lc;
@@ -493,7 +487,7 @@ sync_object(List *protections, const TouchedObject *t, Node *command)
  * Its rows are recorded anew anyway.
  */
 static bool
-renew_subject(List *protections, const TouchedObject *t, const RenameStmt *rename)
+renew_subject(List *protections, const CustodyTouched *t, const RenameStmt *rename)
 {
 	bool		renewed = false;
 	ListCell   *lc;
@@ -565,7 +559,7 @@ custody_sql_capture_ddl(PG_FUNCTION_ARGS)
 	List	   *touched;
 	List	   *tables;
 	List	   *columns;
-	List	   *protections;
+	List	   *protections = NIL;
 	ListCell   *lc;
 
 	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
@@ -583,16 +577,17 @@ custody_sql_capture_ddl(PG_FUNCTION_ARGS)
 		touched = touched_objects();
 		if (touched != NIL)
 			sync_touched(touched, data->parsetree);
+		custody_ddl_note_touched(touched, data->parsetree);
 		PG_RETURN_NULL();
 	}
 	tables = dropped_tables(false);
 	columns = dropped_tables(true);
-	if (tables == NIL && columns == NIL)
-		PG_RETURN_NULL();
-	protections = custody_schema_protections(SnapshotSelf);
+	if (tables != NIL || columns != NIL)
+		protections = custody_schema_protections(SnapshotSelf);
 	foreach(lc, tables)
 		note_dropped(protections, lfirst(lc));
 	foreach(lc, columns)
 		sync_table(protections, ((DroppedTable *) lfirst(lc))->relid, false);
+	custody_ddl_note_dropped();
 	PG_RETURN_NULL();
 }

@@ -25,7 +25,8 @@ static const char *const auditor_rights[] = {
 	"USAGE ON SCHEMA custody",
 	"SELECT ON custody.entries, custody.transactions, custody.blocks, "
 	"custody.keys, custody.protected_tables, custody.status, "
-	"custody.trusted_logs, custody.cosigned, custody.witnesses",
+	"custody.trusted_logs, custody.cosigned, custody.witnesses, "
+	"custody.environment, custody.environment_changes",
 	"EXECUTE ON FUNCTION custody.verify(pg_catalog.regclass, pg_catalog.int8, pg_catalog.text[])",
 	"EXECUTE ON FUNCTION custody.incidents(pg_catalog.text[])",
 	"EXECUTE ON FUNCTION custody.audit_report(pg_catalog.timestamptz, pg_catalog.timestamptz, pg_catalog.text, pg_catalog.text[])",

@@ -30,6 +30,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -338,6 +339,8 @@ store_protection(Oid relid, uint32 relation_id, const ProtectRequest *request)
 	values[Anum_relation_subject - 1] = NameGetDatum(&subject);
 	values[Anum_relation_mode - 1] = CStringGetTextDatum(request->mode);
 	custody_catalog_insert(CUSTODY_LOG_RELATION, values, nulls);
+	/* The sealer looks at the environment of its tables. */
+	CacheInvalidateRelcacheByRelid(custody_catalog_relid(CUSTODY_LOG_RELATION));
 }
 
 static void
@@ -558,6 +561,7 @@ custody_protect_release(const CustodyProtection *p, const char *schema,
 
 	values[Anum_release_relation_id - 1] = UInt32GetDatum(p->relation_id);
 	custody_catalog_insert(CUSTODY_LOG_RELEASE, values, nulls);
+	CacheInvalidateRelcacheByRelid(custody_catalog_relid(CUSTODY_LOG_RELEASE));
 }
 
 void

@@ -10,6 +10,7 @@
  *		begin	the ledger, or a new incarnation, when it must
  *		key		the incarnation's key and its entry, when it has none
  *		sign	the last block, if a crash left it unsigned
+ *		look	at the environment, and record what changed in it
  *		block	what committed since the last one, flushed whatever
  *				synchronous_commit says, and on the synchronous standbys
  *		sign	that block: memory durable, then the checkpoint stored
@@ -44,6 +45,7 @@
 #include "pg/catalog.h"
 #include "pg/compat.h"
 #include "pg/copied.h"
+#include "pg/environment.h"
 #include "pg/error.h"
 #include "pg/incarnation.h"
 #include "pg/lookuprun.h"
@@ -192,6 +194,7 @@ make_header(const CustodyLife *life, const CustodyBatch *batch, TimestampTz now)
 	if (last->exists)
 		cc_checkpoint_digest(block.previous, last->origin, last->head.size,
 							 last->head.root);
+	custody_environment_fingerprint(block.environment);
 	block.origin = custody_canonical_slice(life->incarnation.origin);
 	block.snapshot = custody_canonical_slice(custody_pickup_snapshot());
 	return encode_header(&block);
@@ -397,6 +400,17 @@ key_step(void)
 	custody_seal_commit();
 }
 
+/* Record what changed in the environment, if it is time to look. */
+static void
+environment_step(bool force)
+{
+	if (!custody_environment_due(force))
+		return;
+	custody_seal_begin();
+	custody_environment_record();
+	custody_seal_commit();
+}
+
 static void
 locked_pass(const CustodySealRequest *request, MemoryContext context,
 			CustodySealResult *result)
@@ -411,6 +425,7 @@ locked_pass(const CustodySealRequest *request, MemoryContext context,
 		begin_step(&plan);
 	if (plan.key)
 		key_step();
+	environment_step(request->heartbeat || request->begin);
 	if (block_step(request->heartbeat, result))
 		sign_step(result);
 	if (request->rebuild_lookup)

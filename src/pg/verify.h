@@ -7,7 +7,8 @@
  * checkpoints and anchors against the tree, verify_cosignature.c what witnesses
  * said of them, verify_events.c our tables against the control events,
  * verify_state.c live rows against the ledger (verify_state.h);
- * verify_capture.c looks at the triggers; verify_report.c makes the findings.
+ * verify_capture.c looks at the triggers, verify_environment.c at everything
+ * around them; verify_report.c makes the findings.
  */
 #ifndef CUSTODY_VERIFY_H
 #define CUSTODY_VERIFY_H
@@ -59,6 +60,7 @@ typedef struct CustodyPlace
 struct CustodyVerifyTree;
 struct CustodyVerifyState;
 struct CustodyVerifyEvents;
+struct CustodyVerifyEnvironment;
 
 typedef struct CustodyVerify
 {
@@ -91,6 +93,7 @@ typedef struct CustodyVerify
 	cc_value   *own_old_key;
 	struct CustodyVerifyTree *tree;
 	struct CustodyVerifyEvents *events;
+	struct CustodyVerifyEnvironment *environment;
 	struct CustodyVerifyState *state;
 } CustodyVerify;
 
@@ -159,6 +162,16 @@ extern bool custody_verify_decode_version(CustodyVerifyVersion *version,
 
 /* Every stored cosignature against its checkpoint. */
 extern void custody_verify_cosignatures(CustodyVerify *v);
+
+/* verify_environment.c */
+
+extern void custody_verify_environment_init(CustodyVerify *v);
+/* An environment entry was read at the current place. */
+extern void custody_verify_environment_event(CustodyVerify *v, const cc_entry *e);
+/* A block ended; whole: no leaf before is missing. */
+extern void custody_verify_environment_block(CustodyVerify *v, bool whole);
+/* Last: the environment as it is. */
+extern void custody_verify_environment_end(CustodyVerify *v);
 
 /* verify_tree.c */
 

@@ -263,6 +263,7 @@ custody_verify_events_init(CustodyVerify *v)
 	custody_verify_bodies_init(v);
 	custody_verify_witness_rows(v);
 	custody_verify_witnesses_rows(v);
+	custody_verify_environment_init(v);
 }
 
 void
@@ -297,6 +298,9 @@ custody_verify_event(CustodyVerify *v, const cc_entry *e)
 		case CC_KIND_TRUSTED_LOG:
 		case CC_KIND_WITNESS_KEY:
 			custody_verify_body_event(v, e);
+			break;
+		case CC_KIND_ENVIRONMENT:
+			custody_verify_environment_event(v, e);
 			break;
 		default:
 			break;

@@ -96,6 +96,7 @@ walk_block(CustodyWalk *w, const CustodyBlockRow *row, int64 end, bool open)
 	last = !w->have_block && !(w->have_leaf && w->leaf_index == w->size);
 	v->place.leaf_index = w->size - 1;
 	v->place.txn_no = 0;
+	custody_verify_environment_block(v, w->gaps == NIL);
 	note = custody_verify_checkpoint_note(v, w->size);
 	custody_walk_settle(w, row, note);
 	cc_audit_checkpoint(w->a, note, note ? strlen(note) : 0, last, &v->found);

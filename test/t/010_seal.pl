@@ -22,11 +22,11 @@ fails_with($node, 'SELECT custody.checkpoint()', '55000', 'nothing has been seal
 	'no checkpoint before the first seal');
 fails_with($node, 'SELECT custody.verifier_key()', '55000', 'nothing has been sealed yet',
 	'no verifier key before the first seal');
-is($node->safe_psql('postgres', 'SELECT custody.seal()'), '2',
-	'the first seal holds a block header and the key entry');
-is($node->safe_psql('postgres', 'SELECT custody.seal()'), '2',
+is($node->safe_psql('postgres', 'SELECT custody.seal()'), '3',
+	'the first seal holds a block header, the key entry and the environment');
+is($node->safe_psql('postgres', 'SELECT custody.seal()'), '3',
 	'nothing new, no block');
-is($node->safe_psql('postgres', 'SELECT custody.seal() FROM generate_series(1, 3)'), "2\n2\n2",
+is($node->safe_psql('postgres', 'SELECT custody.seal() FROM generate_series(1, 3)'), "3\n3\n3",
 	'several in one statement');
 
 $node->safe_psql('postgres', q{
@@ -39,7 +39,7 @@ is($note[1], $size, 'the latest checkpoint is of the size that was sealed');
 is($note[0], (split /\+/, $node->safe_psql('postgres', 'SELECT custody.verifier_key()'))[0],
 	'origin is the name of the key');
 like($note[0], qr{^pg-custody/[0-9a-f]{32}$}, 'default origin');
-fails_with($node, 'SELECT custody.checkpoint(3)', '42704', 'no checkpoint of size 3',
+fails_with($node, 'SELECT custody.checkpoint(2)', '42704', 'no checkpoint of size 2',
 	'a size that was not signed');
 fails_with($node, 'SELECT custody.verifier_key(7)', '42704', 'no key epoch 7', 'an epoch that is not');
 fails_with($node, 'SELECT custody.leaf(1000)', '42704', 'no leaf 1000', 'a leaf that is not');

@@ -111,11 +111,14 @@ cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM t'), '>', 10 * $rounds
 cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM custody.log_block'), '>', 5 * $rounds, 'and sealing');
 verifies_clean($node, 'after all crashes');
 
-# Starting and stopping the server while nobody works leaves no trace.
+# Starting and stopping the server while nobody works leaves its start, once.
 my $size = $node->safe_psql('postgres', 'SELECT custody.seal()');
 $node->stop('immediate');
 $node->start;
-is($node->safe_psql('postgres', 'SELECT custody.seal()'), $size, 'nothing new after a restart');
+is($node->safe_psql('postgres', 'SELECT custody.seal()'), $size + 2, 'the start after a restart');
+is($node->safe_psql('postgres', 'SELECT custody.seal()'), $size + 2, 'and nothing else');
+is($node->safe_psql('postgres', "SELECT count(*) FROM custody.environment_changes WHERE number > (SELECT max(number) FROM custody.environment_changes) - 2 AND name = 'server start'"),
+	'1', 'in an entry');
 $node->stop;
 
 done_testing();

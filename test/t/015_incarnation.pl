@@ -223,7 +223,7 @@ command_ok([ 'pg_upgrade', '--no-sync', '-d', $fresh->data_dir, '-D', $upgraded-
 		'-b', $bindir, '-B', $bindir, '-s', $fresh->host, '-p', $fresh->port, '-P', $upgraded->port ],
 	'pg_upgrade');
 $upgraded->start;
-is($upgraded->safe_psql('postgres', 'SELECT custody.seal()'), $size + 2, 'sealed after pg_upgrade');
+is($upgraded->safe_psql('postgres', 'SELECT custody.seal()'), $size + 3, 'sealed after pg_upgrade, with the new environment');
 seal($upgraded);
 is(incarnations($upgraded), '5', 'no new incarnation');
 sealed_once($upgraded, 'upgraded');

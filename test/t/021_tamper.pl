@@ -3,7 +3,9 @@
 # Tampering, as a table: name, what a superuser does, and the finding that must
 # name it (code, row key or leaf as a pattern over the finding).  Each runs in
 # a transaction that is rolled back; what needs commits runs on a copy of the
-# database.  Under 'only', there must be no finding but those that match.
+# database.  Under 'only', there must be no finding but those that match, and
+# warnings about the environment.  The event triggers sleep meanwhile, so that
+# nothing records the move itself.
 
 use strict;
 use warnings;
@@ -34,6 +36,8 @@ sub unseen
 }
 
 my $asleep = q{ALTER EVENT TRIGGER custody_ddl DISABLE; ALTER EVENT TRIGGER custody_drop DISABLE; };
+
+my $awake = q{ALTER EVENT TRIGGER custody_ddl ENABLE ALWAYS; ALTER EVENT TRIGGER custody_drop ENABLE ALWAYS; };
 
 my $leaf5 = '(SELECT txn_no FROM custody.log_leaf WHERE leaf_index = 5)';
 my @tampers = (
@@ -90,11 +94,11 @@ my @tampers = (
 	[ 'triggers hidden by hand', q{UPDATE pg_class SET relhastriggers = false WHERE oid = 'patient'::regclass},
 		qr/trigger_disabled\|public.patient\|.*pg_class/, 'only' ],
 	[ 'trigger dropped', 'DROP TRIGGER "!custody_capture" ON patient', qr/trigger_missing\|public.patient\|/ ],
-	[ 'truncate trigger dropped', q{ALTER EVENT TRIGGER custody_ddl DISABLE; DROP TRIGGER "!custody_truncate" ON obs2; ALTER EVENT TRIGGER custody_ddl ENABLE ALWAYS},
+	[ 'truncate trigger dropped', q{DROP TRIGGER "!custody_truncate" ON obs2},
 		qr/trigger_missing\|public.obs2\|.*"!custody_truncate"/, 'only' ],
-	[ 'trigger narrowed', q{ALTER EVENT TRIGGER custody_ddl DISABLE; DROP TRIGGER "!custody_capture" ON patient;
+	[ 'trigger narrowed', q{DROP TRIGGER "!custody_capture" ON patient;
 			CREATE TRIGGER "!custody_capture" AFTER INSERT OR UPDATE OR DELETE ON patient FOR EACH ROW WHEN (pg_trigger_depth() > 5)
-			EXECUTE FUNCTION custody.capture(); ALTER TABLE patient ENABLE ALWAYS TRIGGER "!custody_capture"; ALTER EVENT TRIGGER custody_ddl ENABLE ALWAYS},
+			EXECUTE FUNCTION custody.capture(); ALTER TABLE patient ENABLE ALWAYS TRIGGER "!custody_capture"},
 		qr/trigger_changed\|public.patient\|.*WHEN condition/, 'only' ],
 	[ 'trigger for some columns', q{UPDATE pg_trigger SET tgattr = '1'::int2vector WHERE tgrelid = 'patient'::regclass AND tgname = '!custody_capture'},
 		qr/trigger_changed\|public.patient\|.*some columns/, 'only' ],
@@ -127,8 +131,8 @@ my @tampers = (
 	[ 'a record of another transaction', "UPDATE custody.log_transaction SET record = (SELECT record FROM custody.log_transaction WHERE txn_no = $leaf5 + 1) WHERE txn_no = $leaf5",
 		qr/leaf_altered\|leaf 5\|/ ],
 	[ 'entries gone', "UPDATE custody.log_transaction SET entries = '' WHERE txn_no = $leaf5", qr/entries_count\|leaf 5\|/ ],
-	[ 'a chunk of entries gone', 'DELETE FROM custody.log_chunk WHERE first_entry = (SELECT max(first_entry) FROM custody.log_chunk)', qr/entries_count\|leaf 1\|/ ],
-	[ 'a chunk of entries added', "INSERT INTO custody.log_chunk SELECT $leaf5, first_entry, entries FROM custody.log_chunk WHERE first_entry = 0",
+	[ 'a chunk of entries gone', 'DELETE FROM custody.log_chunk c WHERE first_entry = (SELECT max(first_entry) FROM custody.log_chunk WHERE txn_no = c.txn_no) AND txn_no = (SELECT txn_no FROM custody.log_leaf WHERE leaf_index = 1)', qr/entries_count\|leaf 1\|/ ],
+	[ 'a chunk of entries added', "INSERT INTO custody.log_chunk SELECT $leaf5, first_entry, entries FROM custody.log_chunk WHERE first_entry = 0 LIMIT 1",
 		qr/chunk_extra\|.*transaction/, 'only' ],
 	[ 'entries of another transaction', q{UPDATE custody.log_transaction t SET entries = o.entries FROM custody.log_leaf l, custody.log_leaf m, custody.log_transaction o
 			WHERE l.leaf_index = 70 AND t.txn_no = l.txn_no AND m.leaf_index = 71 AND o.txn_no = m.txn_no},
@@ -160,7 +164,7 @@ my @tampers = (
 	[ 'a record inserted', qq{INSERT INTO custody.log_transaction SELECT xact_id, 900, first_entry, record, entries FROM custody.log_transaction WHERE txn_no = $leaf5},
 		qr/transaction_altered\|.*under number 900/ ],
 	[ 'a leaf added', q{INSERT INTO custody.log_leaf VALUES (500, 900, NULL, sha256('x'))}, qr/leaf_extra\|leaf 500\|/, 'only' ],
-	[ 'a block gone', 'DELETE FROM custody.log_block WHERE block_no = 1', qr/block_missing\|leaf 3\|/ ],
+	[ 'a block gone', 'DELETE FROM custody.log_block WHERE block_no = 1', qr/block_missing\|leaf 4\|/ ],
 	[ 'a tile gone', 'DELETE FROM custody.log_tile', qr/tile_missing\|leaf 0\|/, 'only' ],
 	[ 'a tile too many', q{INSERT INTO custody.log_tile SELECT 0, 7, hashes FROM custody.log_tile}, qr/tile_extra\|/, 'only' ],
 	[ 'a checkpoint gone', 'DELETE FROM custody.log_checkpoint WHERE tree_size = (SELECT tree_size FROM custody.log_block WHERE block_no = 1)',
@@ -181,6 +185,7 @@ foreach my $t (@tampers)
 	my ($name, $sql, $patterns, $only) = @$t;
 	my ($out, $err) = ('', '');
 
+	$sql = "$asleep$sql; $awake" unless $sql =~ /EVENT TRIGGER/;
 	$node->psql('postgres',
 		"SET allow_system_table_mods = on; SET session_replication_role = replica;\nBEGIN;\n$sql;\n\\echo FINDINGS\n"
 		  . sprintf($findings, '') . ";\nROLLBACK;",
@@ -188,7 +193,7 @@ foreach my $t (@tampers)
 	my @found = split /\n/, ($out =~ /FINDINGS\n(.*)/s)[0] // '';
 	my @wanted = ref $patterns eq 'ARRAY' ? @$patterns : ($patterns);
 	my @missed = grep { my $p = $_; !grep { /^tampering\|.*$p/ } @found } @wanted;
-	my @other = !$only ? () : grep { my $f = $_; !grep { $f =~ $_ } @wanted } @found;
+	my @other = !$only ? () : grep { my $f = $_; !grep { $f =~ $_ } @wanted, qr/^warning\|environment_changed\|/ } @found;
 
 	ok(!@missed && !@other && $err eq '', $name)
 	  or diag "error: $err\nnot found: @missed\nbesides: @other\nall:\n" . join("\n", @found[ 0 .. ($#found > 20 ? 20 : $#found) ]);

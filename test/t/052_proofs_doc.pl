@@ -47,17 +47,17 @@ foreach my $example (@examples)
 	$output .= $got;
 }
 
-like($output, qr/^creatinine\.proof: valid, public\.lab_result \(id = "7001"\) insert at \S+Z: id = "7001", analyte = "creatinine", result = "1\.9", unit = "mg\/dl", leaf 2, tree size 4, origin hospital\.example\/ledger$/m,
+like($output, qr/^creatinine\.proof: valid, public\.lab_result \(id = "7001"\) insert at \S+Z: id = "7001", analyte = "creatinine", result = "1\.9", unit = "mg\/dl", leaf 2, tree size 5, origin hospital\.example\/ledger$/m,
 	'the value before the court');
-like($output, qr/^first\.proof: valid, .* result = "1\.9", leaf 2, tree size 6, .*\ntoday\.proof: valid, .* update at .* result = "1\.1", leaf 5, tree size 6,/m,
+like($output, qr/^first\.proof: valid, .* result = "1\.9", leaf 2, tree size 7, .*\ntoday\.proof: valid, .* update at .* result = "1\.1", leaf 6, tree size 7,/m,
 	'the first and the present version');
-like($output, qr/^consistent: hospital\.example\/ledger of size 4 only grew, to size 6 of hospital\.example\/ledger$/m,
+like($output, qr/^consistent: hospital\.example\/ledger of size 5 only grew, to size 7 of hospital\.example\/ledger$/m,
 	'growth since the checkpoint that was kept');
-like($output, qr/^7001\.history: .* insert at .* result = "1\.9", .*, leaf 2, in force\n7001\.history: .* update at .* result = "1\.1", .*, leaf 5, linked; not shown: whether there was a later version\n7001\.history: valid, 2 versions, each linked to the one before it, since size 4 of hospital\.example\/ledger, tree size 6, /m,
+like($output, qr/^7001\.history: .* insert at .* result = "1\.9", .*, leaf 2, in force\n7001\.history: .* update at .* result = "1\.1", .*, leaf 6, linked; not shown: whether there was a later version\n7001\.history: valid, 2 versions, each linked to the one before it, since size 5 of hospital\.example\/ledger, tree size 7, /m,
 	'the life of the value since the checkpoint that was kept');
 like($output, qr/^ insert +\| 1\.9 +\| in force +\| *\n update +\| 1\.1 +\| linked +\| whether there was a later version$/m,
 	'the same in the database');
-like($output, qr/^three\.history: valid, 3 versions, .*\ncut\.history: INVALID, entry 0 of leaf 7: the entry does not follow from the one before it: hashes differ$/m,
+like($output, qr/^three\.history: valid, 3 versions, .*\ncut\.history: INVALID, entry 0 of leaf 8: the entry does not follow from the one before it: hashes differ$/m,
 	'a version cut out');
 like($output, qr/^valid +\| t\n.*^row_key +\| \{"id": 7001\}\n/ms, 'the tutorial shows a valid proof');
 is(scalar(() = $output =~ /^ f +\| .+/mg), 2, 'and two that are not');

@@ -282,7 +282,7 @@ sub restore
 backup($north, 'cold');
 backup($south, 'cold');
 my @honest = ($s0, map { grow($north, 1) } 1 .. 3);
-is($honest[3], $s0 + 6, 'a block of two leaves each');
+is($honest[3], $s0 + 7, 'a block of two leaves each, and the start of the server');
 like(ask($south, request($north, $honest[$_], $honest[ $_ + 1 ])), qr/witness/, 'honest growth') foreach 0 .. 2;
 grow($south, 1);
 
@@ -306,7 +306,7 @@ is(size($north), $s0, 'the log is restored');
 my @forged = ($s0);
 $north->safe_psql('postgres', "INSERT INTO t (n) VALUES ('forged'); SELECT custody.seal()");
 push @forged, size($north);
-is($forged[1], $s0 + 2, 'its signer goes on as if nothing had been');
+is($forged[1], $s0 + 3, 'its signer goes on as if nothing had been');
 verifies_clean($north, 'a log that forgot');
 my $refused = ask($south, request($north, $s0, $forged[1]));
 like($refused, qr/PC410: log "north\.example\/ledger" was rolled back: size $forged[1] comes after size $honest[4]/, 'a log that was rolled back is refused');
