@@ -7,6 +7,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 
+#include "pg/guard.h"
 #include "pg/guc.h"
 #include "pg/relstate.h"
 #include "pg/shmem.h"
@@ -26,5 +27,6 @@ _PG_init(void)
 	{
 		custody_shmem_init();
 		custody_worker_init();
+		custody_guard_init();
 	}
 }
