@@ -253,6 +253,20 @@ custody_catalog_nextval(CustodySequence sequence)
 	return nextval_internal(sequence_oids[sequence], false);
 }
 
+int64
+custody_catalog_last_number(CustodySequence sequence)
+{
+	LOCAL_FCINFO(fcinfo, 1);
+	Datum		number;
+
+	load_cache();
+	InitFunctionCallInfoData(*fcinfo, NULL, 1, InvalidOid, NULL, NULL);
+	fcinfo->args[0].value = ObjectIdGetDatum(sequence_oids[sequence]);
+	fcinfo->args[0].isnull = false;
+	number = pg_sequence_last_value(fcinfo);
+	return fcinfo->isnull ? 0 : DatumGetInt64(number);
+}
+
 Oid
 custody_catalog_trigger_function(const char *name)
 {

@@ -179,6 +179,8 @@ extern bool custody_catalog_is_ours(Oid relid);
 /* Does a text name the schema or a table of ours?  Reads no catalog. */
 extern bool custody_catalog_is_named(const char *text);
 extern int64 custody_catalog_nextval(CustodySequence sequence);
+/* Last number drawn, or reserved, by any session; 0: none. */
+extern int64 custody_catalog_last_number(CustodySequence sequence);
 /* OID of a function of ours by name and argument count, for triggers. */
 extern Oid	custody_catalog_trigger_function(const char *name);
 

@@ -137,13 +137,37 @@ last_leaf(CustodyLeaf *leaf)
 	return found;
 }
 
+/*
+ * Is the record of the newest transaction that has a leaf there, and do numbers
+ * go on after it?
+ */
+static bool
+transactions_loaded(void)
+{
+	CustodyScan scan;
+	CustodyLeaf leaf;
+	Writer		writer;
+	bool		found = false;
+
+	custody_catalog_scan_begin(&scan, CUSTODY_LOG_LEAF, CUSTODY_LEAF_PKEY,
+							   GetActiveSnapshot(), BackwardScanDirection,
+							   0, NULL);
+	while (!found && custody_catalog_scan_next(&scan))
+	{
+		custody_reader_leaf_row(&scan, &leaf);
+		found = leaf.txn_no != 0;
+	}
+	custody_catalog_scan_end(&scan);
+	return !found || (load_writer(&leaf, &writer) &&
+					  custody_catalog_last_number(CUSTODY_COMMIT_NUMBER) >= leaf.txn_no);
+}
+
 bool
 custody_copied_complete(const CustodyLife *life)
 {
 	const CustodyBlock *last = &life->last;
 	CustodyLeaf leaf;
 	bool		any = last_leaf(&leaf);
-	Writer		writer;
 
 	if ((any ? leaf.leaf_index + 1 : 0) != (int64) last->head.size ||
 		last->incarnation > life->incarnation.number)
@@ -151,7 +175,7 @@ custody_copied_complete(const CustodyLife *life)
 	if (life->incarnation.number == 0 ? life->epoch != 0 :
 		last->exists && custody_ledger_verifier_key(last->epoch) == NULL)
 		return false;
-	return !any || leaf.txn_no == 0 || load_writer(&leaf, &writer);
+	return transactions_loaded();
 }
 
 static bool

@@ -321,7 +321,8 @@ typedef struct Plan
 
 /*
  * Is the ledger, or part of it, still being loaded from a dump?  A sealer that
- * nobody asked waits for the end; one that was asked raises.
+ * nobody asked waits for the end; one that was asked raises.  An incarnation
+ * without any block may be the first table of a dump that was loaded.
  */
 static bool
 still_loading(const CustodyLife *life, bool asked)
@@ -334,8 +335,10 @@ still_loading(const CustodyLife *life, bool asked)
 	{
 		if (asked)
 			return false;
-		return begun ? life->copied && !custody_copied_captures() :
-			!custody_copied_any_native();
+		if (begun)
+			return !life->last.exists ||
+				(life->copied && !custody_copied_captures());
+		return !custody_copied_any_native();
 	}
 	if (asked || (begun && !life->copied))
 		ereport(ERROR,

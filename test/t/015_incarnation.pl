@@ -197,6 +197,34 @@ foreach my $jobs (1, 2)
 	verifies_clean($live, "restored with $jobs jobs", "jobs$jobs");
 	unlike(slurp_file($live->logfile, $offset), qr/ERROR/, 'without a complaint in the log');
 }
+
+# Whatever order the tables of the ledger are loaded in.
+my $list = $shared->basedir . '/list';
+my @items = split /^/, (run_command([ 'pg_restore', '-l', '--section', 'data', $archive ]))[0];
+foreach my $first ('log_incarnation', 'log_(?:incarnation|block|leaf|key|checkpoint|tile)')
+{
+	my $database = 'order' . ($first =~ tr/|//);
+	my $offset = -s $live->logfile;
+
+	$live->safe_psql('postgres', "CREATE DATABASE $database");
+	$live->command_ok([ 'pg_restore', '--section', 'pre-data', '-d', $database, $archive ], "make $database");
+	$live->restart;
+	foreach my $half (1, 0)
+	{
+		spew($list, join "\n", map { s/\s+$//r } grep { /^\d/ && (/ TABLE DATA custody $first / ? 1 : 0) == $half } @items);
+		$live->command_ok([ 'pg_restore', '--exit-on-error', '-L', $list, '-d', $database, $archive ],
+			"load $first " . ($half ? 'first' : 'and the rest'));
+		next unless $half;
+		$live->poll_query_until('postgres',
+			"SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'pg_custody sealer' AND datname = '$database'")
+		  or die 'no sealer';
+		sleep 1;
+	}
+	$live->command_ok([ 'pg_restore', '--section', 'post-data', '-d', $database, $archive ], 'and what comes after');
+	$live->safe_psql($database, "INSERT INTO t (n) VALUES ('live'); SELECT custody.seal()");
+	sealed_once($live, "loaded with $first first", $database);
+	verifies_clean($live, "loaded with $first first", $database);
+}
 $live->stop;
 
 # Two copies of one ledger, one made as template
