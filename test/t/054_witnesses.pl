@@ -245,7 +245,7 @@ graded('an altered line does not count', "0|cosigned|{w1}\n1|sealed|{}\n2|sealed
 	"UPDATE custody.log_cosignature SET line = set_byte(line, 60, get_byte(line, 60) # 1) WHERE tree_size = $third", $of_blocks);
 graded('and is named',
 	"0|cosigned|{w1}|\n1|sealed|{}|\n2|sealed|{}|cosignature of witness \"w1\": signature does not verify",
-	"UPDATE custody.log_cosignature SET line = set_byte(line, 80, 65 + (get_byte(line, 80) + 1) % 2) WHERE tree_size = $third AND witness = 'w1'", $of_verify);
+	"UPDATE custody.log_cosignature SET line = set_byte(line, 80, CASE get_byte(line, 80) WHEN 65 THEN 66 ELSE 65 END) WHERE tree_size = $third AND witness = 'w1'", $of_verify);
 graded('an altered leaf breaks what later blocks say of earlier ones',
 	"0|cosigned|{w1}|\n1|unsigned|{}|the stored leaves do not hash to the root in log_block\n2|cosigned|{w1}|",
 	"UPDATE custody.log_leaf SET leaf_hash = set_byte(leaf_hash, 0, get_byte(leaf_hash, 0) # 1) WHERE leaf_index = $first", $of_verify);
