@@ -29,7 +29,7 @@ build/trees: test/recompute/trees.c $(CORE_OBJS)
 	$(CC) -std=c99 -O2 -Wall -Wextra -Wconversion -Werror -Isrc -o $@ $< $(CORE_OBJS) -lcrypto
 
 unit: $(UNIT_TESTS) build/trees
-	prove --exec '' $(UNIT_TESTS) test/recompute/trees.py
+	prove --exec '' $(UNIT_TESTS) test/recompute/trees.py test/recompute/sets.py
 
 # Core symbols carry the prefix, and neither the core nor the verifier needs
 # anything but libc and libcrypto.

@@ -125,6 +125,47 @@ cc_salter_end(cc_salter *s)
 	return failed ? CC_E_CRYPTO : CC_OK;
 }
 
+cc_stream *
+cc_stream_new(void)
+{
+	EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+
+	if (context != NULL &&
+		EVP_EncryptInit_ex(context, EVP_aes_256_ctr(), NULL, NULL, NULL) != 1)
+	{
+		EVP_CIPHER_CTX_free(context);
+		context = NULL;
+	}
+	if (context == NULL)
+		ERR_clear_error();
+	return (cc_stream *) context;
+}
+
+void
+cc_stream_free(cc_stream *s)
+{
+	EVP_CIPHER_CTX_free((EVP_CIPHER_CTX *) s);
+}
+
+cc_status
+cc_stream_make(cc_stream *s, const uint8_t seed[CC_DIGEST_SIZE],
+			   uint8_t *out, size_t len)
+{
+	static const uint8_t counter[16];
+	EVP_CIPHER_CTX *context = (EVP_CIPHER_CTX *) s;
+	int			made;
+
+	if (len > INT_MAX)
+		return CC_E_VALUE;
+	memset(out, 0, len);
+	if (EVP_EncryptInit_ex(context, NULL, NULL, seed, counter) == 1 &&
+		EVP_EncryptUpdate(context, out, &made, out, (int) len) == 1 &&
+		made == (int) len)
+		return CC_OK;
+	ERR_clear_error();
+	return CC_E_CRYPTO;
+}
+
 bool
 cc_equal(const void *a, const void *b, size_t len)
 {

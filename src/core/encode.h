@@ -294,6 +294,8 @@ typedef struct cc_block
 	uint8_t		environment[CC_DIGEST_SIZE];
 	cc_slice	origin;
 	cc_slice	snapshot;
+	bool		has_state;
+	uint8_t		state[CC_DIGEST_SIZE];
 } cc_block;
 
 extern void cc_write_block(cc_writer *w, const cc_block *b);

@@ -285,6 +285,8 @@ cc_write_block(cc_writer *w, const cc_block *b)
 	cc_write_raw(w, b->environment, CC_DIGEST_SIZE);
 	cc_write_bytes(w, b->origin.data, b->origin.len);
 	cc_write_bytes(w, b->snapshot.data, b->snapshot.len);
+	if (b->has_state)
+		cc_write_raw(w, b->state, CC_DIGEST_SIZE);
 }
 
 /* A block has its header, ends below 2^63 leaves and names its log. */
@@ -316,6 +318,9 @@ cc_block_decode(cc_block *b, const void *data, size_t len)
 	cc_read_digest(&r, b->environment);
 	b->origin = cc_read_bytes(&r);
 	b->snapshot = cc_read_bytes(&r);
+	b->has_state = r.status == CC_OK && r.pos < r.len;
+	if (b->has_state)
+		cc_read_digest(&r, b->state);
 	status = cc_reader_end(&r);
 	if (status != CC_OK)
 		return status;

@@ -38,7 +38,7 @@ def H(data):
     return hashlib.sha256(data).digest()
 
 
-# AES-128, one block (FIPS 197)
+# AES-128 and AES-256, one block (FIPS 197)
 
 def _sbox():
     box = [0x63] * 256
@@ -68,23 +68,27 @@ def _times2(x):
 
 
 def aes_schedule(key):
-    words = [list(key[i:i + 4]) for i in range(0, 16, 4)]
+    nk = len(key) // 4
+    words = [list(key[i:i + 4]) for i in range(0, len(key), 4)]
     rcon = 1
-    for i in range(4, 44):
+    for i in range(nk, 4 * (nk + 7)):
         t = list(words[i - 1])
-        if i % 4 == 0:
+        if i % nk == 0:
             t = [SBOX[b] for b in t[1:] + t[:1]]
             t[0] ^= rcon
             rcon = _times2(rcon)
-        words.append([a ^ b for a, b in zip(words[i - 4], t)])
-    return [sum(words[i:i + 4], []) for i in range(0, 44, 4)]
+        elif nk > 6 and i % nk == 4:
+            t = [SBOX[b] for b in t]
+        words.append([a ^ b for a, b in zip(words[i - nk], t)])
+    return [sum(words[i:i + 4], []) for i in range(0, len(words), 4)]
 
 
 def aes_block(schedule, block):
     s = [a ^ b for a, b in zip(block, schedule[0])]
-    for rnd in range(1, 11):
+    last = len(schedule) - 1
+    for rnd in range(1, last + 1):
         s = [SBOX[s[(i + 4 * (i % 4)) % 16]] for i in range(16)]
-        if rnd < 10:
+        if rnd < last:
             out = []
             for c in range(0, 16, 4):
                 a = s[c:c + 4]
@@ -629,6 +633,7 @@ class Block:
         self.previous, self.environment = r.raw(32), r.raw(32)
         self.origin = r.bytes().decode('ascii', 'replace')
         self.snapshot = r.bytes()
+        self.state = r.raw(32) if r.pos < len(r.data) else None
         r.end()
         if not origin_valid(self.origin) or self.leaves == 0:
             raise Unreadable('origin or leaves of a block')

@@ -150,6 +150,10 @@ sample_block(samples *s)
 	b.snapshot = text_slice("710:712:710");
 	cc_write_block(sample_begin(s, "block header", block_codec), &b);
 	sample_end(s);
+	b.has_state = true;
+	memset(b.state, 's', CC_DIGEST_SIZE);
+	cc_write_block(sample_begin(s, "block header with a state", block_codec), &b);
+	sample_end(s);
 }
 
 static inline void

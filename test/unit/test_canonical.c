@@ -82,13 +82,14 @@ cut(const sample *s)
 }
 
 /*
- * A record cut after its last required field is a record, and so is a body
- * that is kept undecoded; nothing else is cut and accepted.
+ * A record cut after its last required field is a record, a block header without
+ * its state is one, and so is a body that is kept undecoded; nothing else is cut
+ * and accepted.
  */
 static bool
 may_be_cut(const sample *s)
 {
-	return s->codec == record_codec ||
+	return s->codec == record_codec || s->codec == block_codec ||
 		(s->codec == entry_codec && s->data[0] >= CC_KIND_TRUNCATE);
 }
 
