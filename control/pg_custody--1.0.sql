@@ -122,6 +122,29 @@ COMMENT ON COLUMN custody.log_block.tree_size IS 'size of the log after this blo
 COMMENT ON COLUMN custody.log_block.header IS 'block header, the first leaf of the block, doc/format.md section 5.2';
 COMMENT ON COLUMN custody.log_block.frontier IS 'right edge of the tree after this block, doc/format.md section 7';
 
+CREATE TABLE custody.log_state (
+	version integer NOT NULL,
+	relation_id integer NOT NULL,
+	row_set bytea,
+	CONSTRAINT log_state_pkey PRIMARY KEY (version)
+) WITH (toast_tuple_target = 8160);
+ALTER TABLE custody.log_state ALTER COLUMN row_set SET STORAGE EXTERNAL;
+REVOKE ALL ON TABLE custody.log_state FROM PUBLIC;
+COMMENT ON TABLE custody.log_state IS 'set hash of the rows of each table as they were last sealed, doc/format.md section 5.4; the last block header confirms it';
+COMMENT ON COLUMN custody.log_state.version IS 'schema version of the rows; 0: tables without a row here are not known';
+COMMENT ON COLUMN custody.log_state.relation_id IS 'number of the protection';
+COMMENT ON COLUMN custody.log_state.row_set IS 'number of rows and 1024 lanes; NULL: not known';
+
+CREATE TABLE custody.log_event (
+	leaf_index bigint NOT NULL,
+	chain bytea NOT NULL,
+	CONSTRAINT log_event_pkey PRIMARY KEY (leaf_index)
+);
+REVOKE ALL ON TABLE custody.log_event FROM PUBLIC;
+COMMENT ON TABLE custody.log_event IS 'leaves with control events that verification needs';
+COMMENT ON COLUMN custody.log_event.leaf_index IS 'position in the log';
+COMMENT ON COLUMN custody.log_event.chain IS 'hash over this position and all before, doc/format.md section 5.4';
+
 CREATE TABLE custody.log_tile (
 	level smallint NOT NULL,
 	tile_index bigint NOT NULL,
@@ -332,6 +355,8 @@ SELECT pg_catalog.pg_extension_config_dump('custody.log_subtree', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.log_leaf', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.log_lookup', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.log_block', '');
+SELECT pg_catalog.pg_extension_config_dump('custody.log_state', '');
+SELECT pg_catalog.pg_extension_config_dump('custody.log_event', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.log_tile', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.log_checkpoint', '');
 SELECT pg_catalog.pg_extension_config_dump('custody.log_anchor', '');

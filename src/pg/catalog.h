@@ -24,6 +24,8 @@ typedef enum CustodyRel
 	CUSTODY_LOG_LEAF,
 	CUSTODY_LOG_LOOKUP,
 	CUSTODY_LOG_BLOCK,
+	CUSTODY_LOG_STATE,
+	CUSTODY_LOG_EVENT,
 	CUSTODY_LOG_TILE,
 	CUSTODY_LOG_CHECKPOINT,
 	CUSTODY_LOG_ANCHOR,
@@ -64,6 +66,8 @@ typedef enum CustodyIndex
 	CUSTODY_LOOKUP_RUN,			/* level, run, first_number */
 	CUSTODY_BLOCK_PKEY,
 	CUSTODY_BLOCK_TREE_SIZE,
+	CUSTODY_STATE_PKEY,
+	CUSTODY_EVENT_PKEY,
 	CUSTODY_TILE_PKEY,			/* level, tile_index */
 	CUSTODY_CHECKPOINT_PKEY,
 	CUSTODY_ANCHOR_PKEY,
@@ -111,6 +115,11 @@ typedef enum CustodyIndex
 #define Anum_block_tree_size 2
 #define Anum_block_header 3
 #define Anum_block_frontier 4
+#define Anum_state_version 1
+#define Anum_state_relation_id 2
+#define Anum_state_row_set 3
+#define Anum_event_leaf_index 1
+#define Anum_event_chain 2
 #define Anum_tile_level 1
 #define Anum_tile_tile_index 2
 #define Anum_tile_hashes 3

@@ -142,6 +142,8 @@ load_block(CustodyScan *scan, CustodyBlock *block)
 	block->time = from_unix_microseconds(h.time);
 	strlcpy(block->origin, slice_to_cstring(h.origin), sizeof(block->origin));
 	block->snapshot = slice_to_cstring(h.snapshot);
+	block->has_state = h.has_state;
+	memcpy(block->state, h.state, CC_DIGEST_SIZE);
 	block->is_signed = load_checkpoint((int64) block->head.size) != NULL;
 	pfree(frontier);
 	pfree(header);

@@ -31,6 +31,8 @@ typedef struct CustodyBlock
 	uint32		incarnation;
 	TimestampTz time;
 	char		origin[CC_ORIGIN_MAX + 1];
+	bool		has_state;
+	uint8		state[CC_DIGEST_SIZE];
 	char	   *snapshot;		/* palloc'd */
 	cc_frontier frontier;
 	CustodyHead head;

@@ -52,6 +52,7 @@
 #include "pg/pickup.h"
 #include "pg/seal.h"
 #include "pg/sealentries.h"
+#include "pg/tablestate.h"
 #include "pg/tree.h"
 
 /* The extension whose locks this process takes. */
@@ -197,6 +198,8 @@ make_header(const CustodyLife *life, const CustodyBatch *batch, TimestampTz now)
 	custody_environment_fingerprint(block.environment);
 	block.origin = custody_canonical_slice(life->incarnation.origin);
 	block.snapshot = custody_canonical_slice(custody_pickup_snapshot());
+	block.has_state = true;
+	custody_tablestate_seal(last, batch, GetActiveSnapshot(), block.state);
 	return encode_header(&block);
 }
 

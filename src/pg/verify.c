@@ -122,6 +122,7 @@ verify_all(CustodyVerify *v, ArrayType *anchors)
 	custody_verify_entries_init(v);
 	custody_verify_lookup_init(v);
 	custody_verify_state_init(v);
+	custody_verify_sets_init(v);
 	custody_verify_ledger(v, anchors);
 	custody_verify_events_end(v);
 	custody_verify_cosignatures(v);

@@ -95,6 +95,7 @@ typedef struct CustodyVerify
 	struct CustodyVerifyEvents *events;
 	struct CustodyVerifyEnvironment *environment;
 	struct CustodyVerifyState *state;
+	struct CustodyVerifySets *sets;
 } CustodyVerify;
 
 /* verify_report.c */
@@ -236,6 +237,25 @@ extern void custody_verify_lookup_entry(CustodyVerify *v, const CustodyEntryWalk
 /* Some entry's lookup numbers are not known: log_lookup cannot be judged. */
 extern void custody_verify_lookup_uncertain(CustodyVerify *v);
 extern void custody_verify_lookup_end(CustodyVerify *v);
+
+/* verify_sets.c */
+
+extern void custody_verify_sets_init(CustodyVerify *v);
+/* A block header was read that is the leaf it should be; NULL: one that is not. */
+extern void custody_verify_sets_header(CustodyVerify *v, const cc_block *h);
+/* Verification begins at v->since, after the block of this header. */
+extern void custody_verify_sets_settle(CustodyVerify *v, const bytea *header,
+									   const cc_frontier *log);
+/* Are all tables settled by their set hashes? */
+extern bool custody_verify_sets_settled(CustodyVerify *v);
+/* After all leaves: what is stored against the last header. */
+extern void custody_verify_sets_check(CustodyVerify *v, int64 size);
+struct CustodyLeafState;
+/* A live row was read that is compared with its entries. */
+extern void custody_verify_sets_live(CustodyVerify *v, struct CustodyLeafState *leaf,
+									 const uint8 row_digest[CC_DIGEST_SIZE]);
+/* After all rows: tables without a finding against their set hashes. */
+extern void custody_verify_sets_confirm(CustodyVerify *v);
 
 /* verify_ledger.c */
 

@@ -35,7 +35,7 @@
 
 static const char *const own_tables[] = {
 	"log_transaction", "log_chunk", "log_subtree", "log_leaf", "log_lookup",
-	"log_block", "log_tile", "log_checkpoint", "log_anchor", "log_inspection",
+	"log_block", "log_state", "log_event", "log_tile", "log_checkpoint", "log_anchor", "log_inspection",
 	"log_relation", "log_release",
 	"log_schema", "log_key", "log_incarnation", "log_trusted_log", "log_cosigned",
 	"log_witness_key", "log_witness", "log_cosignature",
@@ -45,7 +45,7 @@ static const char *const own_tables[] = {
 static const char *const own_indexes[] = {
 	"log_transaction_xact_id_idx", "log_chunk_pkey",
 	"log_subtree_pkey", "log_leaf_pkey", "log_leaf_txn_no_key", "log_lookup_run_idx",
-	"log_block_pkey", "log_block_tree_size_key", "log_tile_pkey",
+	"log_block_pkey", "log_block_tree_size_key", "log_state_pkey", "log_event_pkey", "log_tile_pkey",
 	"log_checkpoint_pkey", "log_anchor_pkey", "log_inspection_pkey",
 	"log_relation_pkey",
 	"log_release_pkey", "log_schema_pkey", "log_schema_relation_id_idx",

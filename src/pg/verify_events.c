@@ -238,6 +238,7 @@ check_incarnation(CustodyVerify *v, uint32 incarnation, cc_slice origin, int64 l
 void
 custody_verify_block_header(CustodyVerify *v, const cc_block *h, int64 leaf_index)
 {
+	custody_verify_sets_header(v, h);
 	check_incarnation(v, h->incarnation, h->origin, leaf_index);
 }
 

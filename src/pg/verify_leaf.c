@@ -291,6 +291,7 @@ lost_header(CustodyWalk *w, const uint8 *hash, const uint8 *stored)
 	cc_frontier before = w->a->log;
 	uint8		ignored[CC_DIGEST_SIZE];
 
+	custody_verify_sets_header(w->v, NULL);
 	doubt(w);
 	grow_stored(w, stored);
 	cc_audit_leaf(w->a, "", 0, ignored, &w->v->found);

@@ -164,27 +164,75 @@ walk_blocks(CustodyWalk *w)
 		custody_walk_stray_leaf(w);
 }
 
+static void
+leaves_begin(CustodyWalk *w, int64 first)
+{
+	ScanKeyData key;
+
+	custody_catalog_key_int8(&key, Anum_leaf_leaf_index, BTGreaterEqualStrategyNumber, first);
+	custody_catalog_scan_begin(&w->leaves, CUSTODY_LOG_LEAF, CUSTODY_LEAF_PKEY, w->v->snapshot,
+							   ForwardScanDirection, 1, &key);
+	custody_walk_next_leaf(w);
+}
+
 /* Beginning after what was verified before */
+
+/* Read a transaction that is taken as verified. */
+static void
+read_transaction(CustodyVerify *v, const CustodyLeaf *leaf)
+{
+	CustodyTransaction t;
+
+	v->place.leaf_index = v->place.position = leaf->leaf_index;
+	v->place.txn_no = leaf->txn_no;
+	MemoryContextSwitchTo(v->scratch);
+	if (custody_verify_load_transaction(v, leaf->xact_id, leaf->txn_no, NULL, &t))
+		custody_verify_entries(v, NULL, &t.row, false, NULL);
+	MemoryContextSwitchTo(v->context);
+}
+
+/* Where all rows are settled, only the events are needed. */
+static void
+read_events(CustodyWalk *w)
+{
+	CustodyVerify *v = w->v;
+	ScanKeyData key;
+	CustodyScan scan;
+	CustodyLeaf leaf;
+
+	custody_catalog_key_int8(&key, Anum_event_leaf_index, BTLessStrategyNumber, v->since);
+	custody_catalog_scan_begin(&scan, CUSTODY_LOG_EVENT, CUSTODY_EVENT_PKEY, v->snapshot,
+							   ForwardScanDirection, 1, &key);
+	while (custody_catalog_scan_next(&scan))
+	{
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextReset(v->scratch);
+		if (custody_reader_leaf_at(DatumGetInt64(custody_catalog_get(&scan, Anum_event_leaf_index)),
+								   v->snapshot, &leaf) && leaf.txn_no != 0)
+			read_transaction(v, &leaf);
+	}
+	custody_catalog_scan_end(&scan);
+	custody_catalog_scan_end(&w->leaves);
+	leaves_begin(w, v->since);
+}
 
 /* Only read what is taken as verified: its events and rows are needed. */
 static void
 read_verified(CustodyWalk *w)
 {
 	CustodyVerify *v = w->v;
-	CustodyTransaction t;
 
+	if (custody_verify_sets_settled(v))
+	{
+		read_events(w);
+		return;
+	}
 	for (; w->have_leaf && w->leaf_index < v->since; custody_walk_next_leaf(w))
 	{
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextReset(v->scratch);
-		if (w->leaf_txn_no == 0)
-			continue;
-		v->place.leaf_index = v->place.position = w->leaf_index;
-		v->place.txn_no = w->leaf_txn_no;
-		MemoryContextSwitchTo(v->scratch);
-		if (custody_verify_load_transaction(v, w->leaf.xact_id, w->leaf_txn_no, NULL, &t))
-			custody_verify_entries(v, NULL, &t.row, false, NULL);
-		MemoryContextSwitchTo(v->context);
+		if (w->leaf_txn_no != 0)
+			read_transaction(v, &w->leaf);
 	}
 }
 
@@ -253,6 +301,7 @@ resume(CustodyWalk *w)
 	memcpy(origin, w->block.h.origin.data, Min(w->block.h.origin.len, CC_ORIGIN_MAX));
 	cc_audit_resume(w->a, &log, origin);
 	add_keys(w);
+	custody_verify_sets_settle(v, w->block.header, &log);
 	w->number = w->block.block_no + 1;
 	w->size = v->since;
 	custody_walk_next_block(w);
@@ -269,9 +318,7 @@ walk_begin(CustodyWalk *w)
 	cc_audit_init(v->audit, custody_salter());
 	custody_walk_blocks_begin(w);
 	custody_walk_next_block(w);
-	custody_catalog_scan_begin(&w->leaves, CUSTODY_LOG_LEAF, CUSTODY_LEAF_PKEY, v->snapshot,
-							   ForwardScanDirection, 0, NULL);
-	custody_walk_next_leaf(w);
+	leaves_begin(w, PG_INT64_MIN);
 }
 
 static void
@@ -315,10 +362,12 @@ custody_verify_ledger(CustodyVerify *v, ArrayType *anchors)
 	custody_verify_report_found(v, NULL, NULL);
 	custody_walk_loose(w, loose);
 	custody_verify_tree_end(v, w->size);
+	custody_verify_sets_check(v, w->size);
 	if (v->since == 0)
 	{
 		custody_verify_withheld(v, loose);
 		custody_verify_lookup_end(v);
 	}
-	custody_verify_lost_chunks(v);
+	if (!custody_verify_sets_settled(v))
+		custody_verify_lost_chunks(v);
 }

@@ -16,6 +16,7 @@
 
 #include "pg/compat.h"
 #include "pg/reader.h"
+#include "pg/tail.h"
 #include "pg/verify_walk.h"
 
 /* Transactions without a leaf */
@@ -103,7 +104,9 @@ loose_transaction(CustodyWalk *w, cc_audit *a, const CustodyUnsealed *u, int64 p
 void
 custody_walk_loose(CustodyWalk *w, cc_audit *a)
 {
-	List	   *loose = list_concat(custody_reader_unsealed(w->v->snapshot), w->strays);
+	List	   *loose = list_concat(custody_verify_sets_settled(w->v) ?
+									custody_tail(w->v->snapshot) :
+									custody_reader_unsealed(w->v->snapshot), w->strays);
 	int64		position = w->size;
 	ListCell   *lc;
 

@@ -75,6 +75,7 @@ custody_group_report(CustodyGroup *g, const char *code, Datum row_key, const Cus
 	CustodyFinding f = {CUSTODY_TAMPERING, code};
 	CustodyPlace place = {0};
 
+	g->leaf->reported = true;
 	f.relation = custody_verify_relname(g->relation->protection->relid);
 	f.row_key = row_key;
 	f.leaf_index = CUSTODY_NO_LEAF;

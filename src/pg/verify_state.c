@@ -25,7 +25,7 @@
 #include "pg/verify_state.h"
 
 /* Bytes of the sort key as stored. */
-#define KEY_BYTES (4 + 4 + 2 + CC_DIGEST_SIZE + 8 + 8)
+#define KEY_BYTES (2 + CC_DIGEST_SIZE + 4 + 4 + 2 + 8 + 8)
 #define REST_BYTES (1 + 1 + 4 + 8 + 4 + CC_DIGEST_SIZE + CC_DIGEST_SIZE)
 #define RECORD_BYTES (KEY_BYTES + REST_BYTES)
 
@@ -47,10 +47,11 @@ custody_state_put(Tuplesortstate *sort, const CustodyStateRecord *r)
 
 	SET_VARSIZE(buffer, sizeof(buffer));
 	cc_writer_init(&w, buffer + VARHDRSZ, RECORD_BYTES);
+	cc_write_u16(&w, r->table);
+	cc_write_raw(&w, r->key, CC_DIGEST_SIZE);
 	cc_write_u32(&w, r->relation_id);
 	cc_write_u32(&w, r->leaf);
 	cc_write_u16(&w, r->era);
-	cc_write_raw(&w, r->key, CC_DIGEST_SIZE);
 	cc_write_u64(&w, r->position);
 	cc_write_u64(&w, r->entry_no);
 	cc_write_u8(&w, r->what);
@@ -74,10 +75,11 @@ custody_state_get(Tuplesortstate *sort, CustodyStateRecord *r)
 	if (!custody_compat_getdatum(sort, &datum, &isnull))
 		return false;
 	cc_reader_init(&in, VARDATA_ANY(DatumGetPointer(datum)), RECORD_BYTES);
+	r->table = cc_read_u16(&in);
+	memcpy(r->key, cc_read_raw(&in, CC_DIGEST_SIZE).data, CC_DIGEST_SIZE);
 	r->relation_id = cc_read_u32(&in);
 	r->leaf = cc_read_u32(&in);
 	r->era = cc_read_u16(&in);
-	memcpy(r->key, cc_read_raw(&in, CC_DIGEST_SIZE).data, CC_DIGEST_SIZE);
 	r->position = cc_read_u64(&in);
 	r->entry_no = cc_read_u64(&in);
 	r->what = cc_read_u8(&in);
@@ -115,6 +117,7 @@ custody_state_leaf(CustodyVerify *v, uint32 relation_id, Oid leaf)
 		key.id = state->id;
 		memset(state, 0, sizeof(*state));
 		state->id = key.id;
+		state->number = (uint16) Min(hash_get_num_entries(v->state->leaves) - 1, PG_UINT16_MAX);
 	}
 	return state;
 }
@@ -180,6 +183,7 @@ start_record(CustodyVerify *v, CustodyStateRecord *r, const cc_entry *e,
 			 CustodyLeafState *leaf, const CustodyVerifyVersion *version)
 {
 	memset(r, 0, sizeof(*r));
+	r->table = leaf->number;
 	r->relation_id = e->relation;
 	r->leaf = version->leaf;
 	r->position = (uint64) v->place.position;
@@ -255,6 +259,8 @@ custody_verify_state_entry(CustodyVerify *v, const cc_entry *e,
 	if (relation == NULL)
 		return;
 	leaf = custody_state_leaf(v, e->relation, version->leaf);
+	if (leaf->settled || custody_verify_sets_settled(v))
+		return;
 	if (e->kind == CC_KIND_TRUNCATE || e->kind == CC_KIND_DETACH)
 		add_wipe(v, leaf);
 	if (!cc_kind_is_row(e->kind))
@@ -298,12 +304,14 @@ layout_recorded(CustodyVerify *v, const CustodyLeafState *leaf)
 	return false;
 }
 
-static void
-open_leaf(CustodyVerify *v, const CustodyRelationState *relation, CustodyLeafState *leaf)
+void
+custody_state_open(CustodyVerify *v, const CustodyRelationState *relation, CustodyLeafState *leaf)
 {
 	CustodyVerifyVersion present;
 	bytea	   *definition;
 
+	if (leaf->live)
+		return;
 	leaf->rel = table_open(leaf->id.leaf, NoLock);
 	leaf->live = true;
 	definition = custody_schema_define(leaf->rel, relation->protection);
@@ -314,6 +322,11 @@ open_leaf(CustodyVerify *v, const CustodyRelationState *relation, CustodyLeafSta
 	leaf->layout = present.schema;
 	leaf->renderer = custody_canonical_renderer(RelationGetDescr(leaf->rel));
 	leaf->slot = table_slot_create(leaf->rel, NULL);
+}
+
+static void
+check_layout(CustodyVerify *v, const CustodyRelationState *relation, const CustodyLeafState *leaf)
+{
 	if (!layout_recorded(v, leaf))
 		custody_verify_tampering(v, "schema_changed", custody_verify_relname(relation->protection->relid),
 								 CUSTODY_NO_LEAF, NULL,
@@ -322,17 +335,17 @@ open_leaf(CustodyVerify *v, const CustodyRelationState *relation, CustodyLeafSta
 }
 
 static void
-put_live(CustodyVerify *v, CustodyLeafState *leaf, uint16 era, cc_value *values)
+put_live(CustodyVerify *v, CustodyLeafState *leaf, cc_value *values)
 {
 	const cc_schema *s = &leaf->layout;
 	ItemPointer tid = &leaf->slot->tts_tid;
 	CustodyStateRecord r;
 
 	memset(&r, 0, sizeof(r));
+	r.table = leaf->number;
 	r.relation_id = leaf->id.relation_id;
 	r.leaf = leaf->id.leaf;
-	r.era = era;
-	custody_canonical_render(leaf->renderer, leaf->slot, values);
+	r.era = era_of(v, leaf, s, PG_UINT32_MAX, v->state->beyond, 0);
 	cc_key_digest(r.key, r.relation_id, values, cc_schema_key_positions(s),
 				  cc_schema_key_count(s));
 	cc_row_digest(r.digest, values, s->ncolumns);
@@ -342,12 +355,12 @@ put_live(CustodyVerify *v, CustodyLeafState *leaf, uint16 era, cc_value *values)
 	r.flags = CUSTODY_STATE_DIGEST;
 	r.count = 1;
 	custody_state_put(v->state->sort, &r);
+	custody_verify_sets_live(v, leaf, r.digest);
 }
 
 static void
-scan_rows(CustodyVerify *v, CustodyLeafState *leaf, TableScanDesc scan)
+scan_rows(CustodyVerify *v, CustodyLeafState *leaf, TableScanDesc scan, CustodyLiveRow row)
 {
-	uint16		era = era_of(v, leaf, &leaf->layout, PG_UINT32_MAX, v->state->beyond, 0);
 	cc_value   *values = palloc((leaf->layout.ncolumns + 1) * sizeof(cc_value));
 	MemoryContext old = CurrentMemoryContext;
 
@@ -356,14 +369,15 @@ scan_rows(CustodyVerify *v, CustodyLeafState *leaf, TableScanDesc scan)
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextReset(v->scratch);
 		MemoryContextSwitchTo(v->scratch);
-		put_live(v, leaf, era, values);
+		custody_canonical_render(leaf->renderer, leaf->slot, values);
+		row(v, leaf, values);
 		MemoryContextSwitchTo(old);
 	}
 	pfree(values);
 }
 
-static void
-scan_leaf(CustodyVerify *v, CustodyLeafState *leaf)
+void
+custody_state_scan(CustodyVerify *v, CustodyLeafState *leaf, CustodyLiveRow row)
 {
 	TableScanDesc scan = table_beginscan(leaf->rel, v->snapshot, 0, NULL);
 	CustodySettings saved;
@@ -371,7 +385,7 @@ scan_leaf(CustodyVerify *v, CustodyLeafState *leaf)
 	custody_canonical_begin(&saved, custody_canonical_needs_full(leaf->renderer));
 	PG_TRY();
 	{
-		scan_rows(v, leaf, scan);
+		scan_rows(v, leaf, scan, row);
 	}
 	PG_FINALLY();
 	{
@@ -402,8 +416,12 @@ scan_relation(CustodyVerify *v, CustodyRelationState *relation)
 	{
 		CustodyLeafState *leaf = custody_state_leaf(v, relation->relation_id, lfirst_oid(lc));
 
-		open_leaf(v, relation, leaf);
-		scan_leaf(v, leaf);
+		custody_state_open(v, relation, leaf);
+		check_layout(v, relation, leaf);
+		if (leaf->settled)
+			continue;
+		(void) era_of(v, leaf, &leaf->layout, PG_UINT32_MAX, v->state->beyond, 0);
+		custody_state_scan(v, leaf, put_live);
 	}
 }
 
@@ -471,5 +489,6 @@ custody_verify_state(CustodyVerify *v)
 			scan_relation(v, relation);
 	}
 	custody_verify_merge(v);
+	custody_verify_sets_confirm(v);
 	close_leaves(v);
 }

@@ -11,6 +11,7 @@
 #include "utils/rel.h"
 #include "utils/tuplesort.h"
 
+#include "core/sethash.h"
 #include "pg/canonical.h"
 #include "pg/verify.h"
 
@@ -30,16 +31,19 @@ typedef enum CustodyStateWhat
 
 /*
  * One record to be sorted: by table, key and place.  Live rows come last.
+ * Tables are in the order in which they were met; their number and the first
+ * bytes of the key stand first, where the sort finds an abbreviation of both.
  * Keys of one table are comparable while its key columns stay the same: an
  * era.  When they change, what still stands is carried over into the next.
  */
 typedef struct CustodyStateRecord
 {
 	/* sort key */
+	uint16		table;			/* the same for all tables beyond the last */
+	uint8		key[CC_DIGEST_SIZE];
 	uint32		relation_id;
 	Oid			leaf;
 	uint16		era;
-	uint8		key[CC_DIGEST_SIZE];
 	uint64		position;		/* PG_UINT64_MAX: live */
 	uint64		entry_no;		/* live: the row's place in its table */
 	/* the rest */
@@ -76,12 +80,16 @@ typedef struct CustodyLeafState
 		uint32		relation_id;
 		Oid			leaf;
 	}			id;				/* hash key */
+	uint16		number;			/* of this table, in the order they are met */
 	uint32		last_version;	/* of the last entry */
 	int			neras;
 	CustodyEra *eras;
 	int			nwipes;
 	int			max_wipes;
 	CustodyWipe *wipes;			/* sorted before merging */
+	bool		settled;		/* its set hash agrees: no record is needed */
+	bool		reported;		/* something was said of its rows */
+	cc_set	   *live_set;		/* of the rows as they are; NULL: not wanted */
 	/* as it is */
 	bool		live;
 	Relation	rel;			/* open while comparing */
@@ -113,6 +121,15 @@ extern Tuplesortstate *custody_state_sort_begin(void);
 extern void custody_state_put(Tuplesortstate *sort, const CustodyStateRecord *r);
 /* False at the end. */
 extern bool custody_state_get(Tuplesortstate *sort, CustodyStateRecord *r);
+/* Open a table for reading its rows, unless it is. */
+extern void custody_state_open(CustodyVerify *v, const CustodyRelationState *relation,
+							   CustodyLeafState *leaf);
+/*
+ * Read the rows of an open table; row is called with the values of each, in
+ * v->scratch.
+ */
+typedef void (*CustodyLiveRow) (CustodyVerify *v, CustodyLeafState *leaf, cc_value *values);
+extern void custody_state_scan(CustodyVerify *v, CustodyLeafState *leaf, CustodyLiveRow row);
 extern CustodyLeafState *custody_state_leaf(CustodyVerify *v, uint32 relation_id, Oid leaf);
 extern CustodyRelationState *custody_state_relation(CustodyVerify *v, uint32 relation_id);
 
