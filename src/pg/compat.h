@@ -25,6 +25,8 @@
 #include "utils/tuplesort.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
+/* Rights are asked for in a list of their own, not in the range table. */
+#define CUSTODY_PERMISSIONS_APART
 #endif
 
 /* PostgreSQL 18 has this word, for the head of a declaration. */

@@ -78,7 +78,7 @@ check_write(Oid relid, AclMode permissions)
 		note_attempt(relid, "written");
 }
 
-#if PG_VERSION_NUM >= 160000
+#ifdef CUSTODY_PERMISSIONS_APART
 static bool
 check_perms(List *range_table, List *permissions, bool report)
 {

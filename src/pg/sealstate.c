@@ -25,6 +25,7 @@
 #include "utils/memutils.h"
 
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/reader.h"
 #include "pg/tablestate.h"
 

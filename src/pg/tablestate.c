@@ -11,6 +11,7 @@
 #include "utils/memutils.h"
 
 #include "pg/catalog.h"
+#include "pg/compat.h"
 #include "pg/tablestate.h"
 
 bool

@@ -22,6 +22,7 @@
 #include "utils/memutils.h"
 
 #include "core/proof.h"
+#include "pg/compat.h"
 #include "pg/error.h"
 #include "pg/tablestate.h"
 #include "pg/tail.h"
