@@ -236,12 +236,14 @@ COMMENT ON COLUMN custody.log_schema.definition IS 'schema definition, doc/forma
 CREATE TABLE custody.log_key (
 	epoch integer NOT NULL,
 	verifier_key text NOT NULL,
+	txn_no bigint NOT NULL,
 	CONSTRAINT log_key_pkey PRIMARY KEY (epoch)
 );
 REVOKE ALL ON TABLE custody.log_key FROM PUBLIC;
 COMMENT ON TABLE custody.log_key IS 'public keys of the key epochs';
 COMMENT ON COLUMN custody.log_key.epoch IS 'key epoch, from 1';
 COMMENT ON COLUMN custody.log_key.verifier_key IS 'name+hash+base64 as the note tools read it';
+COMMENT ON COLUMN custody.log_key.txn_no IS 'transaction that announced it';
 
 CREATE TABLE custody.log_incarnation (
 	incarnation integer NOT NULL,
@@ -481,6 +483,13 @@ LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION custody.add_cosignature(bigint, text) FROM PUBLIC;
 COMMENT ON FUNCTION custody.add_cosignature(bigint, text) IS 'store what witnesses answered, one or more signature lines, under the checkpoint of that size; only what verifies; returns how many were new';
 
+CREATE FUNCTION custody.rotate_key()
+RETURNS integer
+AS 'MODULE_PATHNAME', 'custody_sql_rotate_key'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.rotate_key() FROM PUBLIC;
+COMMENT ON FUNCTION custody.rotate_key() IS 'sign with a new key from here on and destroy the old one, whose last checkpoint both sign; returns the new epoch';
+
 CREATE FUNCTION custody.verifier_key(epoch integer DEFAULT NULL)
 RETURNS text
 AS 'MODULE_PATHNAME', 'custody_sql_verifier_key'
@@ -694,8 +703,15 @@ LANGUAGE C STABLE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION custody.read_blocks() FROM PUBLIC;
 COMMENT ON FUNCTION custody.read_blocks() IS 'what the view custody.blocks shows';
 
+CREATE FUNCTION custody.read_keys()
+RETURNS TABLE (epoch integer, verifier_key text, incarnation integer, began_at timestamptz, ended_at timestamptz, handover_size bigint)
+AS 'MODULE_PATHNAME', 'custody_sql_read_keys'
+LANGUAGE C STABLE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.read_keys() FROM PUBLIC;
+COMMENT ON FUNCTION custody.read_keys() IS 'what the view custody.keys shows';
+
 CREATE FUNCTION custody.read_status()
-RETURNS TABLE (tree_size bigint, blocks bigint, unsealed_transactions bigint, lag interval, last_seal timestamptz, last_anchor timestamptz, anchor_lag bigint, epoch integer, incarnation integer, origin text, sealer_pid integer, alarms text[], verified_at timestamptz, verified_whole_at timestamptz, findings bigint)
+RETURNS TABLE (tree_size bigint, blocks bigint, unsealed_transactions bigint, lag interval, last_seal timestamptz, last_anchor timestamptz, anchor_lag bigint, epoch integer, incarnation integer, origin text, sealer_pid integer, alarms text[], verified_at timestamptz, verified_whole_at timestamptz, findings bigint, epoch_age interval)
 AS 'MODULE_PATHNAME', 'custody_sql_read_status'
 LANGUAGE C STABLE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION custody.read_status() FROM PUBLIC;
@@ -713,9 +729,9 @@ CREATE VIEW custody.blocks AS SELECT * FROM custody.read_blocks();
 REVOKE ALL ON TABLE custody.blocks FROM PUBLIC;
 COMMENT ON VIEW custody.blocks IS 'blocks of the log, decoded';
 
-CREATE VIEW custody.keys AS SELECT epoch, verifier_key FROM custody.log_key;
+CREATE VIEW custody.keys AS SELECT * FROM custody.read_keys();
 REVOKE ALL ON TABLE custody.keys FROM PUBLIC;
-COMMENT ON VIEW custody.keys IS 'public keys of the key epochs';
+COMMENT ON VIEW custody.keys IS 'public keys of the key epochs: when each began and ended, and the size of the checkpoint that it and the key before both signed, NULL for the first key of an incarnation';
 
 CREATE VIEW custody.witnesses AS SELECT name, statement, verifier_key, trusted, reason FROM custody.log_witness;
 REVOKE ALL ON TABLE custody.witnesses FROM PUBLIC;

@@ -28,6 +28,8 @@ typedef enum AnchorState
 typedef struct Anchor
 {
 	const char *file;
+	char	   *note;			/* until its signature has been checked */
+	size_t		len;
 	char		origin[CC_ORIGIN_MAX + 1];
 	uint64_t	size;
 	uint8_t		root[CC_DIGEST_SIZE];
@@ -49,7 +51,9 @@ typedef struct Verifier
 	/* what the caller trusts */
 	bool		quiet;
 	bool		json;
-	Trust		trust;
+	Trust		trust;			/* with keys that a trusted one handed over to */
+	size_t		ngiven;			/* so many of them were given */
+	bool	   *has_signed;		/* by number of a given key */
 	Anchor	   *anchors;		/* by size */
 	size_t		nanchors;
 	size_t		next_anchor;
@@ -90,8 +94,10 @@ TRUST_USAGE
 "  --help         print this and exit\n"
 "  --version      print the version and exit\n"
 "\n"
-"Every key that signed a block must be among the trusted ones.  With a policy\n"
-"its witnesses must have cosigned the last checkpoint.\n"
+"Every key that signed a block must be among the trusted ones, or one that such\n"
+"a key handed over to: its entry stands in the last block of the key before,\n"
+"and both signed that.  Give several keys of a log in the order of their epochs.\n"
+"With a policy its witnesses must have cosigned the last checkpoint.\n"
 "Exit status: 0 verified, 1 findings, 2 could not check.\n";
 
 /* Reporting */
@@ -207,7 +213,7 @@ load_anchors(Verifier *v)
 	{
 		Anchor	   *anchor = &v->anchors[i];
 
-		load_checkpoint(&v->trust, &c, anchor->file);
+		anchor->len = read_checkpoint(&c, &anchor->note, anchor->file);
 		memcpy(anchor->origin, c.origin, sizeof(anchor->origin));
 		memcpy(anchor->root, c.root, sizeof(anchor->root));
 		anchor->size = c.size;
@@ -280,11 +286,21 @@ judge_anchor(Verifier *v, const Anchor *anchor)
 	report(v, NULL);
 }
 
+/* An anchor that no trusted key signed says nothing. */
 static void
 judge_anchors(Verifier *v)
 {
+	cc_checkpoint c;
 	size_t		i;
 
+	for (i = 0; i < v->nanchors; i++)
+	{
+		Anchor	   *anchor = &v->anchors[i];
+
+		if (cc_checkpoint_parse(&c, anchor->note, anchor->len) != CC_OK)
+			continue;
+		require_signed(&v->trust, &c, anchor->file);
+	}
 	for (i = 0; i < v->nanchors; i++)
 		judge_anchor(v, &v->anchors[i]);
 }
@@ -448,26 +464,74 @@ take_entry(Verifier *v, const cc_bundle_line *line)
 		report(v, schema);
 }
 
-/* Is the key that signed one the caller trusts?  Complain once a key. */
+/* Its number among the trusted keys; their count if it is none. */
+static size_t
+find_trusted(const Verifier *v, const cc_vkey *key)
+{
+	size_t		i;
+
+	for (i = 0; i < v->trust.nkeys; i++)
+	{
+		const cc_vkey *trusted = &v->trust.keys[i];
+
+		if (trusted->type == key->type && trusted->key_len == key->key_len &&
+			memcmp(trusted->key, key->key, key->key_len) == 0 &&
+			strcmp(trusted->name, key->name) == 0)
+			break;
+	}
+	return i;
+}
+
+/*
+ * Keys are given in the order of their epochs, so none signs before one of its
+ * name that was given before it: else whoever stole the last one could make
+ * the log anew from the beginning.
+ */
+static void
+check_order(Verifier *v, size_t number)
+{
+	const cc_vkey *key = &v->trust.keys[number];
+	size_t		i;
+
+	if (number >= v->ngiven || v->has_signed[number])
+		return;
+	v->has_signed[number] = true;
+	for (i = 0; i < number; i++)
+	{
+		const cc_vkey *before = &v->trust.keys[i];
+
+		if (v->has_signed[i] || strcmp(before->name, key->name) != 0)
+			continue;
+		cc_finding_add(&v->findings, CC_F_KEY_ORDER, v->audit.leaf_index, -1,
+					   "the key of id %08" PRIx32 " signs here, but the one of id %08" PRIx32 ", which was given before it, has not signed",
+					   key->id, before->id);
+		break;
+	}
+}
+
+/*
+ * Is the key that signed one the caller trusts?  Complain once a key.  Whom it
+ * hands over to is trusted from here on: the engine has seen that key's entry
+ * in the very tree that the trusted key signed.
+ */
 static void
 check_signer(Verifier *v)
 {
 	const cc_audit *a = &v->audit;
 	const cc_audit_key *k;
-	size_t		i;
+	size_t		number;
 
 	if (a->signer < 0)
 		return;
 	k = &a->keys[a->signer];
-	for (i = 0; i < v->trust.nkeys; i++)
+	number = find_trusted(v, &k->key);
+	if (number < v->trust.nkeys)
 	{
-		const cc_vkey *trusted = &v->trust.keys[i];
-
-		if (trusted->type == k->key.type &&
-			trusted->key_len == k->key.key_len &&
-			memcmp(trusted->key, k->key.key, k->key.key_len) == 0 &&
-			strcmp(trusted->name, k->key.name) == 0)
-			return;
+		check_order(v, number);
+		if (a->successor >= 0 &&
+			find_trusted(v, &a->keys[a->successor].key) == v->trust.nkeys)
+			trust_follow(&v->trust, &a->keys[a->successor].key);
+		return;
 	}
 	if (v->untrusted.key_len == k->key.key_len &&
 		memcmp(v->untrusted.key, k->key.key, k->key.key_len) == 0)
@@ -614,10 +678,15 @@ print_summary(Verifier *v)
 static void
 release(Verifier *v)
 {
+	size_t		i;
+
 	versions_free(&v->versions);
 	environment_free(&v->environment);
 	free(v->forks);
+	for (i = 0; i < v->nanchors; i++)
+		free(v->anchors[i].note);
 	free(v->anchors);
+	free(v->has_signed);
 	trust_free(&v->trust);
 }
 
@@ -653,6 +722,9 @@ take_options(Verifier *v, int argc, char **argv)
 	if (optind != argc - 1)
 		cannot("name one ledger bundle; try --help");
 	trust_needed(&v->trust);
+	v->ngiven = v->trust.nkeys;
+	v->has_signed = allocate(NULL, v->ngiven, sizeof(*v->has_signed));
+	memset(v->has_signed, 0, v->ngiven * sizeof(*v->has_signed));
 	return argv[optind];
 }
 

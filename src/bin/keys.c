@@ -2,7 +2,7 @@
  * keys.c
  *	  What the caller trusts: verifier keys, and checkpoints they signed.
  *
- * Nothing that is checked ever adds to it.
+ * Nothing that is checked adds to it but a key that a trusted one handed over to.
  */
 #include <getopt.h>
 #include <stdlib.h>
@@ -39,6 +39,13 @@ trust_keys(Trust *t, const char *file)
 	reader_close(&r);
 }
 
+void
+trust_follow(Trust *t, const cc_vkey *key)
+{
+	t->keys = allocate(t->keys, t->nkeys + 1, sizeof(*t->keys));
+	t->keys[t->nkeys++] = *key;
+}
+
 static void
 trust_policy(Trust *t, const char *file)
 {
@@ -54,10 +61,7 @@ trust_policy(Trust *t, const char *file)
 	if (cc_policy_parse(t->policy, t->policy_text, len, &fault) != CC_OK)
 		cannot("\"%s\" is not a policy: line %" PRIu64 ": %s", file, fault.line, fault.what);
 	for (i = 0; i < t->policy->nlogs; i++)
-	{
-		t->keys = allocate(t->keys, t->nkeys + 1, sizeof(*t->keys));
-		t->keys[t->nkeys++] = t->policy->logs[i];
-	}
+		trust_follow(t, &t->policy->logs[i]);
 }
 
 void
@@ -121,21 +125,38 @@ note_problem(cc_status status)
 	return cc_proof_step_text(status == CC_E_QUORUM ? CC_STEP_WITNESSES : CC_STEP_SIGNATURE);
 }
 
+size_t
+read_checkpoint(cc_checkpoint *c, char **text, const char *name)
+{
+	size_t		capacity = 0;
+	size_t		len;
+	cc_status	status;
+
+	*text = NULL;
+	len = read_whole(name, text, &capacity);
+	len = cc_note_restore(*text, len);	/* read_whole leaves room */
+	status = cc_checkpoint_parse(c, *text, len);
+	if (status != CC_OK)
+		cannot("\"%s\" is not a checkpoint: %s", name, cc_status_text(status));
+	return len;
+}
+
+void
+require_signed(const Trust *t, const cc_checkpoint *c, const char *name)
+{
+	cc_status	status = cc_checkpoint_signed(c, t->keys, t->nkeys);
+
+	if (status != CC_OK)
+		cannot("the checkpoint in \"%s\" is not signed by a trusted key: %s", name, cc_status_text(status));
+}
+
 void
 load_checkpoint(const Trust *t, cc_checkpoint *c, const char *name)
 {
-	char	   *text = NULL;
-	size_t		capacity = 0;
-	size_t		len = read_whole(name, &text, &capacity);
-	cc_status	status;
+	char	   *text;
 
-	len = cc_note_restore(text, len);	/* read_whole leaves room */
-	status = cc_checkpoint_parse(c, text, len);
-	if (status != CC_OK)
-		cannot("\"%s\" is not a checkpoint: %s", name, cc_status_text(status));
-	status = cc_checkpoint_signed(c, t->keys, t->nkeys);
-	if (status != CC_OK)
-		cannot("the checkpoint in \"%s\" is not signed by a trusted key: %s", name, cc_status_text(status));
+	(void) read_checkpoint(c, &text, name);
+	require_signed(t, c, name);
 	c->nsignatures = 0;
 	c->text.data = NULL;
 	c->text.len = 0;

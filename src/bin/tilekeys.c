@@ -45,8 +45,6 @@ is_trusted(const TileVerifier *v, const cc_vkey *k)
 static bool
 in_order(const History *h, const cc_key_line *k)
 {
-	if (k->epoch == h->before.epoch)
-		return k->first == h->before.first && k->last == h->before.last;
 	if (k->epoch != h->before.epoch + 1)
 		return false;
 	return k->first == 0 || (!h->open && k->first > h->signed_upto);

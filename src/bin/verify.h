@@ -135,6 +135,8 @@ typedef struct Trust
 extern void trust_key(Trust *t, const char *text, size_t len);
 /* One a line; empty lines and those that begin with # are passed over. */
 extern void trust_keys(Trust *t, const char *file);
+/* Trust a key that a trusted one handed over to. */
+extern void trust_follow(Trust *t, const cc_vkey *key);
 /* Exits if there is none. */
 extern void trust_needed(const Trust *t);
 extern void trust_free(Trust *t);
@@ -149,6 +151,10 @@ extern cc_status note_check(const Trust *t, const cc_checkpoint *c) CC_CHECK_RES
 extern cc_status note_quorum(const Trust *t, const cc_checkpoint *c) CC_CHECK_RESULT;
 /* In plain English what a note lacks of which these say so. */
 extern const char *note_problem(cc_status status);
+/* Exits unless a trusted key signed a checkpoint that the caller kept. */
+extern void require_signed(const Trust *t, const cc_checkpoint *c, const char *file);
+/* Read one, unchecked, into text to be freed; its length.  Exits if it is none. */
+extern size_t read_checkpoint(cc_checkpoint *c, char **text, const char *file);
 /*
  * A checkpoint that the caller kept, whatever mail and editors made of its
  * line ends; exits unless a trusted key signed it.  It needs no witness: the

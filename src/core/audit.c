@@ -1,8 +1,8 @@
 /*
  * audit.c
- *	  The verification engine: keys, blocks, leaves and checkpoints.
+ *	  The verification engine: blocks, leaves and checkpoints.
  *
- * Entries are in audit_entry.c.  Nothing here trusts a stated number: the
+ * Keys and epochs are in audit_epoch.c, entries in audit_entry.c.  Nothing here trusts a stated number: the
  * engine counts for itself and compares.
  */
 #include <inttypes.h>
@@ -10,9 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/audit.h"
-
-#define NO_ENTRY (-1)
+#include "core/audit_epoch.h"
 
 const char *
 cc_finding_text(cc_finding_code code)
@@ -43,10 +41,16 @@ cc_finding_text(cc_finding_code code)
 			return "signature_invalid";
 		case CC_F_EPOCH_VIOLATION:
 			return "epoch_violation";
+		case CC_F_KEY_UNPROVEN:
+			return "key_unproven";
+		case CC_F_HANDOVER_UNSIGNED:
+			return "handover_unsigned";
 		case CC_F_SCHEMA_UNKNOWN:
 			return "schema_unknown";
 		case CC_F_KEY_UNTRUSTED:
 			return "key_untrusted";
+		case CC_F_KEY_ORDER:
+			return "key_order";
 		case CC_F_ANCHOR_MISMATCH:
 			return "anchor_mismatch";
 		case CC_F_ANCHOR_BEYOND:
@@ -90,6 +94,8 @@ cc_audit_init(cc_audit *a, cc_salter *salter)
 	cc_frontier_init(&a->log);
 	cc_frontier_init(&a->entry_tree);
 	a->signer = -1;
+	a->successor = -1;
+	a->sequence_known = true;
 }
 
 /* The head is what the engine itself has computed. */
@@ -114,8 +120,10 @@ cc_audit_resume(cc_audit *a, const cc_frontier *log, const char *origin)
 	memset(&a->size_drift, 0, sizeof(a->size_drift));
 	if (log->size > 0)
 		head_from_tree(a, origin);
-	if (a->blocks == 0)
-		a->resumed = log->size > 0;
+	if (a->blocks > 0)
+		return;
+	a->resumed = log->size > 0;
+	a->sequence_known = log->size == 0;
 }
 
 /* Does a stated number keep its distance from the counted one? */
@@ -134,44 +142,6 @@ drift_check(cc_audit_drift *d, uint64_t stated, uint64_t counted)
 	return false;
 }
 
-/* Keys */
-
-static bool
-same_key(const cc_vkey *a, const cc_vkey *b)
-{
-	return a->key_len == b->key_len &&
-		memcmp(a->key, b->key, a->key_len) == 0;
-}
-
-cc_status
-cc_audit_key_add(cc_audit *a, uint32_t epoch, const cc_vkey *key)
-{
-	cc_audit_key *slot;
-	int			i;
-
-	for (i = 0; i < a->nkeys; i++)
-	{
-		const cc_audit_key *k = &a->keys[i];
-
-		if (k->epoch != epoch || k->key.type != key->type)
-			continue;
-		if (!same_key(&k->key, key))
-			return CC_E_MISMATCH;
-		if (strcmp(k->key.name, key->name) == 0)
-			return CC_OK;
-	}
-	if (a->nkeys < CC_AUDIT_KEYS)
-		slot = &a->keys[a->nkeys++];
-	else
-	{
-		slot = &a->keys[a->oldest_key];
-		a->oldest_key = (a->oldest_key + 1) % CC_AUDIT_KEYS;
-	}
-	slot->epoch = epoch;
-	slot->key = *key;
-	return CC_OK;
-}
-
 /* Blocks */
 
 /* The first leaf of a block; h NULL when it is no readable header. */
@@ -185,6 +155,7 @@ block_begin(cc_audit *a, const cc_block *h)
 	a->block_first = a->leaf_index;
 	a->block_number = a->blocks + a->number_drift.now;
 	a->blocks++;
+	cc_audit_epoch_begin(a);
 	if (h == NULL)
 		return;
 	a->block_number = h->number;
@@ -235,10 +206,7 @@ header_check_past(cc_audit *a, const cc_block *h, cc_findings *f)
 		return;
 	same_origin = strlen(a->past_origin) == h->origin.len &&
 		memcmp(a->past_origin, h->origin.data, h->origin.len) == 0;
-	if (h->epoch < a->past_epoch)
-		cc_finding_add(f, CC_F_EPOCH_VIOLATION, a->leaf_index, NO_ENTRY,
-					   "block %" PRIu64 " goes back from epoch %" PRIu32 " to %" PRIu32,
-					   h->number, a->past_epoch, h->epoch);
+	cc_audit_epoch_header(a, h, f);
 	if (h->incarnation < a->past_incarnation)
 		cc_finding_add(f, CC_F_BLOCK_CHAIN, a->leaf_index, NO_ENTRY,
 					   "block %" PRIu64 " goes back from incarnation %" PRIu32 " to %" PRIu32,
@@ -391,52 +359,12 @@ cc_audit_leaf_end(cc_audit *a, cc_findings *f)
 
 /* Checkpoints */
 
-/*
- * Is the note signed by the key of the block's epoch?  Of a lost block any
- * known key will do.  Without a key for the epoch, which is reported once an
- * epoch, there is no saying, and the note stands.
- */
-static bool
-signature_check(cc_audit *a, const cc_checkpoint *c, cc_findings *f)
-{
-	cc_status	status = CC_E_UNSIGNED;
-	bool		keyed = false;
-	int			i;
-
-	for (i = 0; i < a->nkeys && a->signer < 0; i++)
-	{
-		if (!a->lost && a->keys[i].epoch != a->block_epoch)
-			continue;
-		keyed = true;
-		if (strcmp(a->keys[i].key.name, c->origin) != 0)
-			continue;
-		status = cc_checkpoint_check(c, &a->keys[i].key);
-		if (status == CC_OK)
-			a->signer = i;
-	}
-	if (a->signer >= 0)
-		return true;
-	if (keyed)
-	{
-		cc_finding_add(f, CC_F_SIGNATURE_INVALID, a->leaf_index, NO_ENTRY,
-					   "checkpoint of block %" PRIu64 ": %s",
-					   a->block_number, cc_status_text(status));
-		return false;
-	}
-	if (!a->keyless || a->keyless_epoch != a->block_epoch)
-		cc_finding_add(f, CC_F_EPOCH_VIOLATION, a->leaf_index, NO_ENTRY,
-					   "block %" PRIu64 " is of epoch %" PRIu32 ", of which no key is known",
-					   a->block_number, a->block_epoch);
-	a->keyless = true;
-	a->keyless_epoch = a->block_epoch;
-	return true;
-}
-
 /* A good signature confirms the header it covers. */
 static void
 past_remember(cc_audit *a)
 {
 	a->have_past = true;
+	a->past_last = true;
 	a->past_epoch = a->block_epoch;
 	a->past_incarnation = a->incarnation;
 	memcpy(a->past_origin, a->origin, sizeof(a->origin));
@@ -499,8 +427,9 @@ note_check(cc_audit *a, const char *note, size_t len, cc_findings *f)
 		a->have_head = false;
 		return;
 	}
-	credible = signature_check(a, &c, f);
+	credible = cc_audit_epoch_signature(a, &c, f);
 	head_check(a, &c, credible, f);
+	cc_audit_epoch_handover(a, &c, f);
 	a->have_head = a->diverged && credible;
 	if (a->have_head)
 		cc_checkpoint_digest(a->head_digest, c.origin, c.size, c.root);
@@ -513,6 +442,7 @@ cc_audit_checkpoint(cc_audit *a, const char *note, size_t len,
 					bool allow_missing, cc_findings *f)
 {
 	a->signer = -1;
+	a->successor = -1;
 	if (!a->in_block)
 	{
 		cc_finding_add(f, CC_F_CHECKPOINT_MISMATCH, a->leaf_index, NO_ENTRY,
@@ -535,6 +465,7 @@ cc_audit_checkpoint(cc_audit *a, const char *note, size_t len,
 	}
 	if (!a->have_head && !a->diverged && !a->lost)
 		head_from_tree(a, a->origin);
+	a->next_epoch = a->handover;
 	a->in_block = false;
 }
 

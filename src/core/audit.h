@@ -44,10 +44,13 @@ typedef enum cc_finding_code
 	CC_F_CHECKPOINT_MISMATCH,	/* checkpoint's size or root is not the log's */
 	CC_F_CHECKPOINT_MISSING,	/* a block without its checkpoint */
 	CC_F_SIGNATURE_INVALID,		/* no valid signature of the block's epoch */
-	CC_F_EPOCH_VIOLATION,		/* epoch goes back, or has no key */
+	CC_F_EPOCH_VIOLATION,		/* a block or key entry is not of the epoch that it must be */
+	CC_F_KEY_UNPROVEN,			/* key entry without a proof that the key is held */
+	CC_F_HANDOVER_UNSIGNED,		/* an epoch ends without the next key's signature */
 	CC_F_SCHEMA_UNKNOWN,		/* entry names a schema version not seen */
 	/* Made by callers, from what they hold besides the ledger. */
 	CC_F_KEY_UNTRUSTED,			/* signed by a key the caller does not trust */
+	CC_F_KEY_ORDER,				/* a key trusted before the one that signed has not signed */
 	CC_F_ANCHOR_MISMATCH,		/* the log never had this anchor's root */
 	CC_F_ANCHOR_BEYOND,			/* the log ends before this anchor's size */
 	CC_F_COSIGNATURE_INVALID,	/* a trusted witness's line does not verify */
@@ -80,7 +83,7 @@ extern void cc_finding_add(cc_findings *f, cc_finding_code code,
 						   const char *format, ...)
 			__attribute__((format(printf, 5, 6)));
 
-/* Keys announced but not yet replaced; more than ever wait at a time. */
+/* Keys announced last; of them one signs and at most one is to follow. */
 #define CC_AUDIT_KEYS 8
 /* Undefined schema versions remembered so as to report each once. */
 #define CC_AUDIT_UNKNOWN 8
@@ -122,9 +125,12 @@ typedef struct cc_audit
 	uint64_t	unconfirmed;	/* checkpoints passed over while diverged */
 	cc_audit_drift size_drift;	/* first leaf and size, against log.size */
 	cc_audit_drift number_drift;	/* block number, against blocks */
+	bool		sequence_known;	/* last_announced is: not after a cold resume */
+	uint32_t	last_announced; /* epoch of the last key entry */
 	bool		keyless;		/* keyless_epoch was complained of */
 	uint32_t	keyless_epoch;
 	/* the last block with a good signature */
+	bool		past_last;		/* it is the last block */
 	bool		have_past;
 	uint32_t	past_epoch;
 	uint32_t	past_incarnation;
@@ -143,6 +149,9 @@ typedef struct cc_audit
 	uint64_t	last_commit_number;
 	int64_t		block_time;
 	uint8_t		block_environment[CC_DIGEST_SIZE];
+	uint32_t	handover;		/* epoch announced in it to follow its own, 0 = none */
+	bool		handover_proven;
+	uint32_t	next_epoch;		/* announced so in the block before */
 	/* a block that had no checkpoint, until the next header excuses it */
 	bool		owed;
 	uint64_t	owed_leaf;
@@ -152,6 +161,7 @@ typedef struct cc_audit
 	bool		have_head;
 	uint8_t		head_digest[CC_DIGEST_SIZE];
 	int			signer;			/* in keys, of the last checkpoint; -1 none */
+	int			successor;		/* in keys, to whom it hands over soundly; -1 none */
 	/* the current leaf */
 	bool		in_record;
 	bool		leaf_unreadable;
@@ -169,11 +179,18 @@ extern void cc_audit_init(cc_audit *a, cc_salter *salter);
 /*
  * Continue between two blocks from the frontier the caller has stored for
  * there, origin being that of the block before (NULL at size 0).  On a fresh
- * engine the next header's block number, epoch and incarnation are taken as
- * they come, and cc_audit_key supplies the keys announced earlier.
+ * engine the next header's block number is taken as it comes, and so are epoch
+ * and incarnation but for cc_audit_past(); cc_audit_key_add() supplies the
+ * keys announced earlier.
  */
 extern void cc_audit_resume(cc_audit *a, const cc_frontier *log,
 							const char *origin);
+/*
+ * After a resume on a fresh engine: what the last block before said and, if
+ * the caller knows them, the last epoch announced before (else 0) and the one
+ * announced in that very block to follow its own (else 0).
+ */
+extern void cc_audit_past(cc_audit *a, const cc_block *last, uint32_t announced, uint32_t next_epoch);
 /*
  * Make known a key of an epoch, as its key entry would.  CC_E_MISMATCH when
  * the epoch has another key of this type.
@@ -206,7 +223,9 @@ extern void cc_audit_leaf_end(cc_audit *a, cc_findings *f);
 /*
  * After a block's last leaf; note NULL = there is none.  On success the engine
  * holds the head; after a mismatch it goes on from the recomputed tree, with
- * a->diverged set.  a->signer tells whose signature was good.
+ * a->diverged set.  a->signer tells whose signature was good, and
+ * a->successor whose key it hands over to: one that is announced in the block
+ * with a proof, of a tree that is the signed one, and signed it, too.
  * allow_missing: the last block of a live ledger may not be signed yet.  Nor
  * need the last block of an incarnation be: a standby may be promoted that has
  * it but not its checkpoint, and the next header names the head all the same.

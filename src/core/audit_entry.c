@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "core/audit.h"
+#include "core/audit_epoch.h"
 #include "core/redacted.h"
 
 /* Entries */
@@ -25,27 +25,6 @@ entry_fault(cc_audit *a, cc_finding_code code, const char *detail,
 {
 	a->entry_faults++;
 	cc_finding_add(f, code, a->leaf_index, entry_number(a), "%s", detail);
-}
-
-/* Learn the key of a key entry. */
-static cc_status
-key_learn(cc_audit *a, cc_slice body, cc_findings *f)
-{
-	cc_key_event event;
-	cc_vkey		key;
-	cc_status	status = cc_key_event_decode(&event, body);
-
-	if (status == CC_OK)
-		status = cc_vkey_parse(&key, (const char *) event.verifier_key.data,
-							   event.verifier_key.len);
-	if (status != CC_OK)
-		return status;
-	if (key.type != CC_SIG_ED25519 && key.type != CC_SIG_ECDSA_P256)
-		return CC_E_KEY;
-	if (cc_audit_key_add(a, event.epoch, &key) != CC_OK)
-		cc_finding_add(f, CC_F_EPOCH_VIOLATION, a->leaf_index,
-					   entry_number(a), "a second key for epoch %" PRIu32, event.epoch);
-	return CC_OK;
 }
 
 /* Count of entries, then texts; a disclosure ends in a digest instead. */
@@ -84,7 +63,7 @@ body_check(cc_audit *a, const cc_entry *e, cc_findings *f)
 	cc_incarnation_event incarnation;
 	cc_cosigned_event cosigned;
 	cc_trusted_log_event trusted;
-	cc_key_event witness_key;
+	cc_witness_key_event witness_key;
 	cc_witness_event witness;
 	cc_environment_event environment;
 	uint64_t	count;
@@ -99,7 +78,7 @@ body_check(cc_audit *a, const cc_entry *e, cc_findings *f)
 		case CC_KIND_UNPROTECT:
 			return cc_unprotect_event_decode(&unprotect, e->body);
 		case CC_KIND_KEY:
-			return key_learn(a, e->body, f);
+			return cc_audit_epoch_key(a, e->body, entry_number(a), f);
 		case CC_KIND_ERASURE:
 			return erasure_count(a, e->body);
 		case CC_KIND_DISCLOSURE:
@@ -115,7 +94,7 @@ body_check(cc_audit *a, const cc_entry *e, cc_findings *f)
 		case CC_KIND_TRUSTED_LOG:
 			return cc_trusted_log_event_decode(&trusted, e->body);
 		case CC_KIND_WITNESS_KEY:
-			return cc_key_event_decode(&witness_key, e->body);
+			return cc_witness_key_event_decode(&witness_key, e->body);
 		default:
 			/* A schema definition needs the caller's arrays. */
 			return CC_OK;

@@ -14,8 +14,8 @@
 #define CC_CHECKPOINT_TEXT_MAX (CC_ORIGIN_MAX + 1 + 20 + 1 + 44 + 1)
 /* em dash, space, name, space, base64(id + signature), LF */
 #define CC_NOTE_LINE_MAX (4 + CC_ORIGIN_MAX + 1 + CC_BASE64_SIZE(4 + CC_SIGNATURE_MAX) + 1)
-/* A note of one signature line. */
-#define CC_NOTE_MAX (CC_CHECKPOINT_TEXT_MAX + 1 + CC_NOTE_LINE_MAX)
+/* A note of one signature line, or of two: where one key hands over to the next. */
+#define CC_NOTE_MAX (CC_CHECKPOINT_TEXT_MAX + 1 + 2 * CC_NOTE_LINE_MAX)
 
 /* A signature line; the signature is decoded when it is checked. */
 typedef struct cc_note_signature

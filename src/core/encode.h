@@ -302,12 +302,18 @@ extern void cc_write_block(cc_writer *w, const cc_block *b);
 extern cc_status cc_block_decode(cc_block *b, const void *data, size_t len) CC_CHECK_RESULT;
 
 /* Bodies of control events. */
-/* Of key, and of witness key: there the incarnation instead of the epoch. */
 typedef struct cc_key_event
 {
 	uint32_t	epoch;
 	cc_slice	verifier_key;
+	cc_slice	possession;		/* signature by the key, see keyevent.h */
 } cc_key_event;
+
+typedef struct cc_witness_key_event
+{
+	uint32_t	incarnation;
+	cc_slice	verifier_key;
+} cc_witness_key_event;
 
 typedef struct cc_protect_event
 {
@@ -374,6 +380,8 @@ typedef struct cc_environment_event
 /* Each writes the body of a control event (what follows the version). */
 extern void cc_write_key_event(cc_writer *w, const cc_key_event *e);
 extern cc_status cc_key_event_decode(cc_key_event *e, cc_slice body) CC_CHECK_RESULT;
+extern void cc_write_witness_key_event(cc_writer *w, const cc_witness_key_event *e);
+extern cc_status cc_witness_key_event_decode(cc_witness_key_event *e, cc_slice body) CC_CHECK_RESULT;
 extern void cc_write_protect_event(cc_writer *w, const cc_protect_event *e);
 extern cc_status cc_protect_event_decode(cc_protect_event *e, cc_slice body) CC_CHECK_RESULT;
 extern void cc_write_unprotect_event(cc_writer *w, const cc_unprotect_event *e);

@@ -26,6 +26,7 @@ cc_write_key_event(cc_writer *w, const cc_key_event *e)
 {
 	cc_write_u32(w, e->epoch);
 	write_text(w, e->verifier_key);
+	cc_write_bytes(w, e->possession.data, e->possession.len);
 }
 
 cc_status
@@ -35,6 +36,25 @@ cc_key_event_decode(cc_key_event *e, cc_slice body)
 
 	cc_reader_init(&r, body.data, body.len);
 	e->epoch = cc_read_u32(&r);
+	e->verifier_key = cc_read_bytes(&r);
+	e->possession = cc_read_bytes(&r);
+	return cc_reader_end(&r);
+}
+
+void
+cc_write_witness_key_event(cc_writer *w, const cc_witness_key_event *e)
+{
+	cc_write_u32(w, e->incarnation);
+	write_text(w, e->verifier_key);
+}
+
+cc_status
+cc_witness_key_event_decode(cc_witness_key_event *e, cc_slice body)
+{
+	cc_reader	r;
+
+	cc_reader_init(&r, body.data, body.len);
+	e->incarnation = cc_read_u32(&r);
 	e->verifier_key = cc_read_bytes(&r);
 	return cc_reader_end(&r);
 }

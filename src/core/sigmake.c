@@ -282,6 +282,20 @@ cc_signer_cosign(const cc_signer *s, const void *text, size_t len,
 	return CC_OK;
 }
 
+cc_status
+cc_signer_possess(const cc_signer *s, uint32_t epoch, const char *name,
+				  uint8_t signature[CC_MADE_SIGNATURE_MAX], size_t *signature_len)
+{
+	char		message[CC_POSSESSION_MAX + 1];
+	cc_vkey		key;
+	cc_status	status = cc_signer_vkey(s, name, &key);
+
+	if (status != CC_OK)
+		return status;
+	return cc_signer_sign(s, message, cc_possession_message(message, epoch, &key),
+						  signature, signature_len);
+}
+
 void
 cc_signer_free(cc_signer *s)
 {

@@ -8,7 +8,7 @@
 #ifndef CC_SIGMAKE_H
 #define CC_SIGMAKE_H
 
-#include "core/sigcheck.h"
+#include "core/keyevent.h"
 
 #define CC_PEM_MAX 1024
 /* A signature that is made here; others are longer (sigcheck.h). */
@@ -33,6 +33,9 @@ extern cc_status cc_signer_sign(const cc_signer *s, const void *message, size_t 
 /* Time and signature, as a witness, of a checkpoint's text. */
 extern cc_status cc_signer_cosign(const cc_signer *s, const void *text, size_t len, uint64_t time,
 								  uint8_t signature[CC_MADE_SIGNATURE_MAX], size_t *signature_len) CC_CHECK_RESULT;
+/* The proof that this key, of an epoch, under a name, is held. */
+extern cc_status cc_signer_possess(const cc_signer *s, uint32_t epoch, const char *name,
+								   uint8_t signature[CC_MADE_SIGNATURE_MAX], size_t *signature_len) CC_CHECK_RESULT;
 extern void cc_signer_free(cc_signer *s);	/* NULL is fine */
 
 #endif							/* CC_SIGMAKE_H */

@@ -144,6 +144,7 @@ typedef enum CustodyIndex
 #define Anum_schema_definition 4
 #define Anum_key_epoch 1
 #define Anum_key_verifier_key 2
+#define Anum_key_txn_no 3
 #define Anum_incarnation_incarnation 1
 #define Anum_incarnation_ledger_id 2
 #define Anum_incarnation_origin 3

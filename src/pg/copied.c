@@ -172,7 +172,7 @@ custody_copied_complete(const CustodyLife *life)
 	if ((any ? leaf.leaf_index + 1 : 0) != (int64) last->head.size ||
 		last->incarnation > life->incarnation.number)
 		return false;
-	if (life->incarnation.number == 0 ? life->epoch != 0 :
+	if (life->incarnation.number == 0 ? life->key.epoch != 0 :
 		last->exists && custody_ledger_verifier_key(last->epoch) == NULL)
 		return false;
 	return transactions_loaded();

@@ -152,7 +152,7 @@ append_key(uint32 incarnation, const char *verifier_key)
 {
 	Datum		values[Anum_witness_key_verifier_key];
 	bool		nulls[Anum_witness_key_verifier_key] = {0};
-	bytea	   *body = custody_incarnation_key_event(incarnation, verifier_key);
+	bytea	   *body = custody_cosigned_key_event(incarnation, verifier_key);
 
 	values[Anum_witness_key_incarnation - 1] = UInt32GetDatum(incarnation);
 	values[Anum_witness_key_verifier_key - 1] = CStringGetTextDatum(verifier_key);

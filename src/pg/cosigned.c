@@ -73,6 +73,23 @@ custody_cosigned_load(const char *origin, CustodyCosigned *c)
 }
 
 bytea *
+custody_cosigned_key_event(uint32 incarnation, const char *verifier_key)
+{
+	cc_witness_key_event event;
+	cc_writer	w;
+	bytea	   *body;
+
+	event.incarnation = incarnation;
+	event.verifier_key = custody_canonical_slice(verifier_key);
+	cc_writer_init(&w, NULL, 0);
+	cc_write_witness_key_event(&w, &event);
+	body = custody_catalog_bytea(NULL, w.len);
+	cc_writer_init(&w, VARDATA(body), w.len);
+	cc_write_witness_key_event(&w, &event);
+	return body;
+}
+
+bytea *
 custody_cosigned_event(const char *origin, const CustodyHead *head, uint64 time)
 {
 	cc_cosigned_event event;

@@ -32,6 +32,8 @@ extern void custody_cosigned_store_file(const char *folder, const char *origin,
 /* Body of the event of a cosigned head, palloc'd. */
 extern bytea *custody_cosigned_event(const char *origin, const CustodyHead *head,
 									 uint64 time);
+/* Body of the event of a witness key, palloc'd. */
+extern bytea *custody_cosigned_key_event(uint32 incarnation, const char *verifier_key);
 /* Times in seconds since 1970, and PostgreSQL's. */
 extern TimestampTz custody_cosigned_to_timestamp(uint64 time);
 extern uint64 custody_cosigned_from_timestamp(TimestampTz t);

@@ -48,6 +48,7 @@ static const char *const auditor_rights[] = {
 	"EXECUTE ON FUNCTION custody.read_entries()",
 	"EXECUTE ON FUNCTION custody.read_transactions()",
 	"EXECUTE ON FUNCTION custody.read_blocks()",
+	"EXECUTE ON FUNCTION custody.read_keys()",
 	"EXECUTE ON FUNCTION custody.read_status()",
 	NULL
 };

@@ -53,6 +53,13 @@ int			custody_heartbeat_interval = 3600;
  */
 char	   *custody_key_directory = NULL;
 
+/*
+ * Longest life of a signing key, in seconds and in blocks; 0 for no limit.  The
+ * longer it is, the more a thief of the key can sign anew.
+ */
+int			custody_key_epoch = 86400;
+int			custody_key_epoch_blocks = 0;
+
 /* Origin of checkpoints.  Used when a log or an incarnation begins; later
  * changes have no effect on a running log. */
 char	   *custody_origin = NULL;
@@ -223,6 +230,16 @@ custody_guc_init(void)
 							   "Empty means the data directory's path with \".custody\" appended.",
 							   &custody_key_directory, "", PGC_SIGHUP,
 							   GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+	DefineCustomIntVariable("custody.key_epoch",
+							"Longest life of a signing key.",
+							"0 means that no key is replaced for its age.",
+							&custody_key_epoch, 86400, 0, INT_MAX / 1000,
+							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("custody.key_epoch_blocks",
+							"Most blocks that a key signs.",
+							"0 means that no key is replaced for the number of its blocks.",
+							&custody_key_epoch_blocks, 0, 0, INT_MAX,
+							PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("custody.origin",
 							   "Origin of checkpoints, used when a log begins.",
 							   "Empty means a name derived from the ledger's id.",

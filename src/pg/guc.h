@@ -13,6 +13,8 @@ extern char *custody_context_reason;
 extern int	custody_heartbeat_interval; /* sighup; seconds, 0 = off */
 extern char *custody_full_verify_at;	/* sighup; "" = never */
 extern char *custody_key_directory;	/* sighup; "" = default */
+extern int	custody_key_epoch;	/* sighup; seconds, 0 = never */
+extern int	custody_key_epoch_blocks;	/* sighup; 0 = no limit */
 extern char *custody_origin;		/* sighup; "" = derived from ledger id */
 extern int	custody_seal_interval;	/* sighup; milliseconds */
 extern bool custody_synchronous_seal;	/* superuser-set: user may not weaken */

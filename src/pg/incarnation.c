@@ -19,6 +19,8 @@
  * Idempotence: a ledger or incarnation begins with its row in log_incarnation
  * in one transaction, its key follows in another; after a crash between them
  * the key's file is found or made, and its row in log_key ends the beginning.
+ * So it is when a key follows another: file, then row and entry in one
+ * transaction, then the block that hands over (seal.c).
  *
  * Who may call: the holder of the sealing lock.  Memory: current context.
  */
@@ -39,6 +41,8 @@
 #include "pg/error.h"
 #include "pg/guc.h"
 #include "pg/incarnation.h"
+#include "pg/past.h"
+#include "pg/reader.h"
 
 #define DEFAULT_ORIGIN_PREFIX "pg-custody/"
 
@@ -111,6 +115,82 @@ has_name(const char *verifier_key, const char *name)
 	return strcmp(vkey.name, name) == 0;
 }
 
+bool
+custody_incarnation_hands_over(const CustodyLife *life)
+{
+	return custody_incarnation_owns(life, &life->last) && !life->key_pending &&
+		life->key_sealed && life->key.epoch == life->last.epoch + 1;
+}
+
+bool
+custody_incarnation_epoch(const CustodyKey *key, const CustodyBlock *last,
+						  TimestampTz *began, uint64 *blocks)
+{
+	cc_block	h;
+	bytea	   *bytes = key->epoch == 0 ? NULL : custody_ledger_announcement(key, &h);
+
+	if (bytes == NULL)
+		return false;
+	*began = custody_past_time(h.time);
+	*blocks = last->number - h.number + (h.epoch == key->epoch);
+	return true;
+}
+
+/* The block that hands over counts; it is not the key's only one. */
+bool
+custody_incarnation_key_due(const CustodyLife *life)
+{
+	TimestampTz began;
+	uint64		blocks;
+
+	if ((custody_key_epoch == 0 && custody_key_epoch_blocks == 0) ||
+		!life->key_sealed || life->key_pending ||
+		!custody_incarnation_epoch(&life->key, &life->last, &began, &blocks))
+		return false;
+	return (custody_key_epoch > 0 &&
+			TimestampDifferenceExceeds(began, GetCurrentTimestamp(), custody_key_epoch * 1000)) ||
+		(custody_key_epoch_blocks > 0 && blocks >= 1 &&
+		 blocks + 1 >= (uint64) custody_key_epoch_blocks);
+}
+
+/*
+ * Which key signs the next block?  A key that follows another of the incarnation
+ * signs from the block after the one with its entry, which both sign.
+ */
+static void
+load_key(CustodyLife *life)
+{
+	const char *origin = life->incarnation.origin;
+	CustodyKey	before;
+
+	custody_ledger_last_key(&life->key);
+	life->epoch = life->key.epoch;
+	life->key_pending = life->epoch == 0 || !has_name(life->key.verifier_key, origin);
+	if (life->key_pending)
+		return;
+	life->key_sealed = custody_reader_leaf_index(life->key.txn_no, GetActiveSnapshot()) >= 0;
+	life->rotating = !life->key_sealed && custody_ledger_key(life->epoch - 1, &before) &&
+		has_name(before.verifier_key, origin);
+	if (life->rotating)
+		life->epoch--;
+}
+
+/* Epoch of a key that signing needs and that has no file, or 0. */
+static uint32
+missing_key(const CustodyLife *life)
+{
+	if (life->key_pending)
+		return 0;
+	if (!custody_keys_exists(life->folder, life->epoch))
+		return life->epoch;
+	if (!custody_keys_exists(life->folder, life->key.epoch))
+		return life->key.epoch;
+	if (custody_incarnation_hands_over(life) && !life->last.is_signed &&
+		!custody_keys_exists(life->folder, life->last.epoch))
+		return life->last.epoch;
+	return 0;
+}
+
 void
 custody_incarnation_load(CustodyLife *life)
 {
@@ -120,17 +200,14 @@ custody_incarnation_load(CustodyLife *life)
 	life->cluster.timeline = GetWALInsertionTimeLine();
 	custody_ledger_incarnation(&life->incarnation);
 	custody_ledger_blocks(&life->last, &life->before);
-	life->epoch = custody_ledger_epoch(&life->verifier_key);
+	load_key(life);
 	if (life->incarnation.number == 0)
 		return;
-	life->key_pending = life->epoch == 0 ||
-		!has_name(life->verifier_key, life->incarnation.origin);
 	life->folder = custody_keys_folder(&life->incarnation.ledger_id);
-	life->key_exists = custody_keys_exists(life->folder, life->epoch);
+	life->missing_key = missing_key(life);
 	custody_keys_memory(life->folder, &life->memory);
 	life->copied = is_copy(life);
-	life->same = memory_agrees(life) &&
-		(life->key_pending || life->key_exists) && !life->copied;
+	life->same = memory_agrees(life) && life->missing_key == 0 && !life->copied;
 	if (!life->same)
 		life->explanation = explain(life);
 }
@@ -147,12 +224,12 @@ custody_incarnation_refuse(const CustodyLife *life)
 {
 	const char *hint = "If the database was restored from a backup, or the folder is lost, go on with custody.new_incarnation(); otherwise find out who changed one of the two.";
 
-	if (!life->key_pending && !life->key_exists)
+	if (life->missing_key != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_CUSTODY_KEY_UNUSABLE),
 				 errmsg("key file \"%s\" is missing",
-						custody_keys_path(life->folder, life->epoch)),
-				 errdetail("The log cannot be signed without the key of epoch %u.", life->epoch),
+						custody_keys_path(life->folder, life->missing_key)),
+				 errdetail("The log cannot be signed without the key of epoch %u.", life->missing_key),
 				 errhint("Put the file back, or, if the key is lost, go on under a new one with custody.new_incarnation().")));
 	if (life->memory.damaged)
 		ereport(ERROR,
@@ -318,32 +395,33 @@ custody_incarnation_next(const CustodyLife *life, const char *reason)
 	return incarnation.number;
 }
 
-bytea *
-custody_incarnation_key_event(uint32 number, const char *verifier_key)
+static void
+append_key_event(uint32 epoch, const CustodyNewKey *key)
 {
 	cc_key_event event;
 	cc_writer	w;
-	bytea	   *body;
+	uint8	   *body;
 
-	event.epoch = number;
-	event.verifier_key.data = (const uint8_t *) verifier_key;
-	event.verifier_key.len = strlen(verifier_key);
+	event.epoch = epoch;
+	event.verifier_key = custody_canonical_slice(key->verifier_key);
+	event.possession.data = key->possession;
+	event.possession.len = key->possession_len;
 	cc_writer_init(&w, NULL, 0);
 	cc_write_key_event(&w, &event);
-	body = custody_catalog_bytea(NULL, w.len);
-	cc_writer_init(&w, VARDATA(body), w.len);
+	body = palloc(w.len);
+	cc_writer_init(&w, body, w.len);
 	cc_write_key_event(&w, &event);
-	return body;
+	custody_append_event(CC_KIND_KEY, 0, 0, body, w.len);
+	pfree(body);
 }
 
 void
 custody_incarnation_make_key(const CustodyLife *life)
 {
-	uint32		epoch = life->epoch + 1;
-	char	   *verifier_key;
-	bytea	   *body;
-	Datum		values[Anum_key_verifier_key];
-	bool		nulls[Anum_key_verifier_key] = {0};
+	uint32		epoch = life->key.epoch + 1;
+	CustodyNewKey key;
+	Datum		values[Anum_key_txn_no];
+	bool		nulls[Anum_key_txn_no] = {0};
 
 	if (life->last.exists && life->last.epoch >= epoch)
 		ereport(ERROR,
@@ -351,11 +429,10 @@ custody_incarnation_make_key(const CustodyLife *life)
 				 errmsg("key of epoch %u is missing in the ledger", life->last.epoch),
 				 errdetail("A block names the epoch, but its verifier key is not stored."),
 				 errhint("Run \"SELECT * FROM custody.verify()\" to see what was altered.")));
-	verifier_key = custody_keys_create(life->folder, epoch,
-									   life->incarnation.origin);
+	custody_keys_create(life->folder, epoch, life->incarnation.origin, &key);
 	values[Anum_key_epoch - 1] = UInt32GetDatum(epoch);
-	values[Anum_key_verifier_key - 1] = CStringGetTextDatum(verifier_key);
+	values[Anum_key_verifier_key - 1] = CStringGetTextDatum(key.verifier_key);
+	values[Anum_key_txn_no - 1] = Int64GetDatum(custody_append_transaction_number());
 	custody_catalog_insert(CUSTODY_LOG_KEY, values, nulls);
-	body = custody_incarnation_key_event(epoch, verifier_key);
-	custody_append_event(CC_KIND_KEY, 0, 0, VARDATA(body), VARSIZE(body) - VARHDRSZ);
+	append_key_event(epoch, &key);
 }

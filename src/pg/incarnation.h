@@ -14,14 +14,16 @@ typedef struct CustodyLife
 {
 	/* the ledger */
 	CustodyIncarnation incarnation;
-	uint32		epoch;			/* latest; 0 = none */
-	char	   *verifier_key;
+	CustodyKey	key;			/* announced last */
+	bool		key_sealed;		/* its entry is */
 	bool		key_pending;	/* the incarnation's key is not made yet */
+	uint32		epoch;			/* of the next block; 0 = none */
+	bool		rotating;		/* that block is to hand over to the key */
 	CustodyBlock last;
 	CustodyBlock before;
 	/* the signer and the cluster */
 	char	   *folder;
-	bool		key_exists;
+	uint32		missing_key;	/* epoch of a key that is needed and not there */
 	CustodyMemory memory;
 	CustodyCluster cluster;
 	/* verdict, when the ledger has begun */
@@ -39,11 +41,19 @@ pg_noreturn extern void custody_incarnation_refuse(const CustodyLife *life);
 extern void custody_incarnation_first(const CustodyLife *life);
 /* Begin a new incarnation; returns its number. */
 extern uint32 custody_incarnation_next(const CustodyLife *life, const char *reason);
-/* Make the key of the incarnation and its entry. */
+/* Make the next key, or the incarnation's first, and its entry. */
 extern void custody_incarnation_make_key(const CustodyLife *life);
+/*
+ * When the key of the next block came into use, and how many blocks it signed;
+ * false if its first block is still to come.
+ */
+extern bool custody_incarnation_epoch(const CustodyKey *key, const CustodyBlock *last,
+									  TimestampTz *began, uint64 *blocks);
+/* Is it time for the next key? */
+extern bool custody_incarnation_key_due(const CustodyLife *life);
+/* Does the last block, of this incarnation, hand over to the key? */
+extern bool custody_incarnation_hands_over(const CustodyLife *life);
 /* Has the last block been sealed in the present incarnation? */
 extern bool custody_incarnation_owns(const CustodyLife *life, const CustodyBlock *block);
-/* Body of the event of a key or witness key, palloc'd. */
-extern bytea *custody_incarnation_key_event(uint32 number, const char *verifier_key);
 
 #endif							/* CUSTODY_INCARNATION_H */

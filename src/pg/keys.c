@@ -26,7 +26,6 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 
-#include "core/sigmake.h"
 #include "pg/error.h"
 #include "pg/guc.h"
 #include "pg/keys.h"
@@ -377,16 +376,20 @@ create_key(const char *folder, const char *path)
 	return key;
 }
 
-char *
-custody_keys_create(const char *folder, uint32 epoch, const char *origin)
+void
+custody_keys_create(const char *folder, uint32 epoch, const char *origin,
+					CustodyNewKey *key)
 {
-	cc_signer  *key = create_key(folder, custody_keys_path(folder, epoch));
+	cc_signer  *signer = create_key(folder, custody_keys_path(folder, epoch));
 	cc_vkey		vkey;
-	cc_status	status = cc_signer_vkey(key, origin, &vkey);
+	cc_status	status = cc_signer_vkey(signer, origin, &vkey);
 
-	cc_signer_free(key);
+	if (status == CC_OK)
+		status = cc_signer_possess(signer, epoch, origin, key->possession,
+								   &key->possession_len);
+	cc_signer_free(signer);
 	custody_check_crypto(status, "derive the verifier key");
-	return format_vkey(&vkey);
+	key->verifier_key = format_vkey(&vkey);
 }
 
 char *
@@ -447,13 +450,13 @@ custody_keys_cosign(const char *folder, const char *verifier_key,
 	(void) cc_note_line(line, vkey.name, vkey.id, signature, signature_len);
 }
 
-/* Sign a checkpoint's text with the signer's key, which must be the one. */
+/* Sign a checkpoint's text with the key of an epoch, which must be the one. */
 static void
-sign_text(const CustodySigner *signer, const char *text, size_t len,
-		  char line[CC_NOTE_LINE_MAX + 1])
+sign_text(const CustodySigner *signer, uint32 epoch, const char *verifier_key,
+		  const char *text, size_t len, char line[CC_NOTE_LINE_MAX + 1])
 {
-	char	   *path = custody_keys_path(signer->folder, signer->epoch);
-	char	   *whose = psprintf("epoch %u", signer->epoch);
+	char	   *path = custody_keys_path(signer->folder, epoch);
+	char	   *whose = psprintf("epoch %u", epoch);
 	uint8		signature[CC_MADE_SIGNATURE_MAX];
 	size_t		signature_len = 0;
 	cc_signer  *key = require_key(path);
@@ -464,7 +467,7 @@ sign_text(const CustodySigner *signer, const char *text, size_t len,
 		status = cc_signer_sign(key, text, len, signature, &signature_len);
 	cc_signer_free(key);
 	custody_check_crypto(status, "sign the checkpoint");
-	check_same_key(path, &vkey, whose, signer->verifier_key);
+	check_same_key(path, &vkey, whose, verifier_key);
 	(void) cc_note_line(line, signer->origin, vkey.id, signature, signature_len);
 }
 
@@ -572,13 +575,16 @@ custody_keys_sign(const CustodySigner *signer, const CustodyCluster *cluster,
 {
 	char		text[CC_CHECKPOINT_TEXT_MAX + 1];
 	char		line[CC_NOTE_LINE_MAX + 1];
+	char		second[CC_NOTE_LINE_MAX + 1] = "";
 	char	   *note;
 	size_t		len;
 
 	check_memory(signer, previous, head);
 	len = cc_checkpoint_text(text, signer->origin, head->size, head->root);
-	sign_text(signer, text, len, line);
-	note = psprintf("%s\n%s", text, line);
+	sign_text(signer, signer->epoch, signer->verifier_key, text, len, line);
+	if (signer->successor != NULL)
+		sign_text(signer, signer->epoch + 1, signer->successor, text, len, second);
+	note = psprintf("%s\n%s%s", text, line, second);
 	remember(signer, cluster, note);
 	return note;
 }

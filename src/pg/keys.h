@@ -3,7 +3,8 @@
  *	  The signing key and the signer's memory, on disk, outside the database.
  *
  * One folder per incarnation of a ledger in custody.key_directory:
- *		epoch-000001.pem	private key of the epoch, PKCS#8, mode 0600
+ *		epoch-000001.pem	private key of the epoch, PKCS#8, mode 0600; that
+ *							of an epoch that ended is destroyed
  *		signed				the last checkpoint signed and where, mode 0600
  *		witness.pem			private key for cosigning other logs, as above
  *		cosigned/			the last checkpoint cosigned of each other log
@@ -14,6 +15,7 @@
 #define CUSTODY_KEYS_H
 
 #include "core/checkpoint.h"
+#include "core/sigmake.h"
 #include "utils/uuid.h"
 
 /* Which database of which cluster this is; what a copy of it would change. */
@@ -48,7 +50,16 @@ typedef struct CustodySigner
 	uint32		epoch;
 	const char *origin;
 	const char *verifier_key;	/* as in log_key */
+	const char *successor;		/* that of the next epoch, if it is to sign, too */
 } CustodySigner;
+
+/* A key's verifier key, and the proof that we hold it. */
+typedef struct CustodyNewKey
+{
+	char	   *verifier_key;
+	uint8		possession[CC_MADE_SIGNATURE_MAX];
+	size_t		possession_len;
+} CustodyNewKey;
 
 extern bool custody_keys_head_equal(const CustodyHead *a, const CustodyHead *b);
 /*
@@ -62,14 +73,20 @@ extern char *custody_keys_path(const char *folder, uint32 epoch);
 /* Does the epoch's key file exist? */
 extern bool custody_keys_exists(const char *folder, uint32 epoch);
 /*
- * The verifier key of an epoch under an origin, palloc'd; makes folder and key
- * if there is none yet.  Raises ERRCODE_CUSTODY_KEY_UNUSABLE.
+ * The key of an epoch under an origin; makes folder and key if there is none
+ * yet.  Raises ERRCODE_CUSTODY_KEY_UNUSABLE.
  */
-extern char *custody_keys_create(const char *folder, uint32 epoch,
-								 const char *origin);
+extern void custody_keys_create(const char *folder, uint32 epoch,
+								const char *origin, CustodyNewKey *key);
+/*
+ * Destroy the files of all keys of epochs before one: overwritten, flushed,
+ * removed, whatever a crash left of an earlier attempt.  Raises if it cannot.
+ */
+extern void custody_keys_destroy(const char *folder, uint32 before);
 extern void custody_keys_memory(const char *folder, CustodyMemory *memory);
 /*
- * Sign a head and return the note, palloc'd.  previous is the head of the
+ * Sign a head and return the note, palloc'd, with the successor's line after
+ * the signer's.  previous is the head of the
  * block before, NULL if head is the first of its incarnation.  The memory is
  * written durably before the note is returned.  Raises
  * ERRCODE_CUSTODY_SIGNER_REFUSES unless the memory agrees with previous or

@@ -192,41 +192,66 @@ custody_ledger_root(int64 tree_size, Snapshot snapshot, uint8 root[CC_DIGEST_SIZ
 	return found;
 }
 
-uint32
-custody_ledger_epoch(char **verifier_key)
+static void
+load_key(CustodyScan *scan, CustodyKey *key)
+{
+	key->epoch = DatumGetUInt32(custody_catalog_get(scan, Anum_key_epoch));
+	key->verifier_key = get_text(scan, Anum_key_verifier_key);
+	key->txn_no = DatumGetInt64(custody_catalog_get(scan, Anum_key_txn_no));
+}
+
+void
+custody_ledger_last_key(CustodyKey *key)
 {
 	CustodyScan scan;
-	uint32		epoch = 0;
 
-	*verifier_key = NULL;
+	memset(key, 0, sizeof(*key));
 	custody_catalog_scan_begin(&scan, CUSTODY_LOG_KEY, CUSTODY_KEY_PKEY,
 							   GetActiveSnapshot(), BackwardScanDirection,
 							   0, NULL);
 	if (custody_catalog_scan_next(&scan))
-	{
-		epoch = DatumGetUInt32(custody_catalog_get(&scan, Anum_key_epoch));
-		*verifier_key = get_text(&scan, Anum_key_verifier_key);
-	}
+		load_key(&scan, key);
 	custody_catalog_scan_end(&scan);
-	return epoch;
+}
+
+bool
+custody_ledger_key(uint32 epoch, CustodyKey *key)
+{
+	ScanKeyData scan_key;
+	CustodyScan scan;
+	bool		found;
+
+	custody_catalog_key_int4(&scan_key, Anum_key_epoch, BTEqualStrategyNumber,
+							 (int32) epoch);
+	custody_catalog_scan_begin(&scan, CUSTODY_LOG_KEY, CUSTODY_KEY_PKEY,
+							   GetActiveSnapshot(), ForwardScanDirection,
+							   1, &scan_key);
+	found = custody_catalog_scan_next(&scan);
+	if (found)
+		load_key(&scan, key);
+	custody_catalog_scan_end(&scan);
+	return found;
 }
 
 char *
 custody_ledger_verifier_key(uint32 epoch)
 {
-	ScanKeyData key;
-	CustodyScan scan;
-	char	   *verifier_key = NULL;
+	CustodyKey	key;
 
-	custody_catalog_key_int4(&key, Anum_key_epoch, BTEqualStrategyNumber,
-							 (int32) epoch);
-	custody_catalog_scan_begin(&scan, CUSTODY_LOG_KEY, CUSTODY_KEY_PKEY,
-							   GetActiveSnapshot(), ForwardScanDirection,
-							   1, &key);
-	if (custody_catalog_scan_next(&scan))
-		verifier_key = get_text(&scan, Anum_key_verifier_key);
-	custody_catalog_scan_end(&scan);
-	return verifier_key;
+	return custody_ledger_key(epoch, &key) ? key.verifier_key : NULL;
+}
+
+bytea *
+custody_ledger_announcement(const CustodyKey *key, cc_block *header)
+{
+	int64		leaf_index = custody_reader_leaf_index(key->txn_no, GetActiveSnapshot());
+	bytea	   *bytes = leaf_index < 0 ? NULL :
+		custody_ledger_header(leaf_index, GetActiveSnapshot());
+
+	if (bytes != NULL)
+		custody_check_ledger(cc_block_decode(header, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)),
+							 psprintf("block that announced the key of epoch %u", key->epoch));
+	return bytes;
 }
 
 /* SQL */
@@ -284,10 +309,12 @@ custody_sql_verifier_key(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0))
 	{
-		(void) custody_ledger_epoch(&verifier_key);
-		if (verifier_key == NULL)
+		CustodyKey	key;
+
+		custody_ledger_last_key(&key);
+		if (key.epoch == 0)
 			nothing_sealed();
-		PG_RETURN_TEXT_P(cstring_to_text(verifier_key));
+		PG_RETURN_TEXT_P(cstring_to_text(key.verifier_key));
 	}
 	verifier_key = custody_ledger_verifier_key((uint32) PG_GETARG_INT32(0));
 	if (verifier_key == NULL)

@@ -10,6 +10,7 @@
 #include "datatype/timestamp.h"
 #include "utils/snapshot.h"
 
+#include "core/encode.h"
 #include "pg/keys.h"
 
 /* An incarnation as in log_incarnation; number 0: the ledger has not begun. */
@@ -20,6 +21,14 @@ typedef struct CustodyIncarnation
 	char		origin[CC_ORIGIN_MAX + 1];
 	CustodyCluster cluster;		/* where it began */
 } CustodyIncarnation;
+
+/* A key as in log_key. */
+typedef struct CustodyKey
+{
+	uint32		epoch;			/* 0 = none */
+	char	   *verifier_key;	/* palloc'd */
+	int64		txn_no;			/* transaction that announced it */
+} CustodyKey;
 
 /* A block as in log_block, its header decoded. */
 typedef struct CustodyBlock
@@ -51,8 +60,15 @@ extern void custody_ledger_blocks(CustodyBlock *last, CustodyBlock *before);
 extern bytea *custody_ledger_checkpoint(bool latest, int64 *tree_size);
 /* The root of the tree at a block's end, by log_block; false if it has none. */
 extern bool custody_ledger_root(int64 tree_size, Snapshot snapshot, uint8 root[CC_DIGEST_SIZE]);
-/* The latest key epoch and its verifier key, palloc'd; 0 and NULL if none. */
-extern uint32 custody_ledger_epoch(char **verifier_key);
+/* The key announced last; epoch 0 if none. */
+extern void custody_ledger_last_key(CustodyKey *key);
+/* The key of an epoch; false if there is none. */
+extern bool custody_ledger_key(uint32 epoch, CustodyKey *key);
+/*
+ * Header of the block that announced a key, palloc'd; NULL if that is not
+ * sealed yet.  Raises if it cannot be decoded.
+ */
+extern bytea *custody_ledger_announcement(const CustodyKey *key, cc_block *header);
 /* Verifier key of an epoch, palloc'd; NULL if there is none. */
 extern char *custody_ledger_verifier_key(uint32 epoch);
 

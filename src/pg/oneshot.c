@@ -1,7 +1,7 @@
 /*
  * oneshot.c
  *	  What must not happen in the caller's transaction is done by a process
- *	  started for it.  SQL: seal, new_incarnation, rebuild_lookup,
+ *	  started for it.  SQL: seal, new_incarnation, rotate_key, rebuild_lookup,
  *	  cosign_checkpoint, witness_key.
  *
  * A signature must never come out of a transaction that can still roll back,
@@ -45,6 +45,7 @@
 PG_FUNCTION_INFO_V1(custody_sql_seal);
 PG_FUNCTION_INFO_V1(custody_sql_new_incarnation);
 PG_FUNCTION_INFO_V1(custody_sql_rebuild_lookup);
+PG_FUNCTION_INFO_V1(custody_sql_rotate_key);
 PG_FUNCTION_INFO_V1(custody_sql_cosign_checkpoint);
 PG_FUNCTION_INFO_V1(custody_sql_witness_key);
 
@@ -53,6 +54,7 @@ typedef enum RequestKind
 	REQUEST_SEAL,
 	REQUEST_INCARNATION,		/* the request is the reason */
 	REQUEST_REBUILD_LOOKUP,
+	REQUEST_ROTATE,
 	REQUEST_COSIGN,				/* the request is an add-checkpoint body */
 	REQUEST_WITNESS_KEY
 } RequestKind;
@@ -109,11 +111,14 @@ seal(OneShot *shot)
 
 	request.begin = true;
 	request.new_incarnation = shot->kind == REQUEST_INCARNATION ? shot->request : NULL;
+	request.rotate = shot->kind == REQUEST_ROTATE;
 	request.rebuild_lookup = shot->kind == REQUEST_REBUILD_LOOKUP;
 	custody_seal_pass(&request, &result);
 	require_installed(result.installed);
 	if (shot->kind == REQUEST_INCARNATION)
 		shot->number = result.incarnation;
+	else if (shot->kind == REQUEST_ROTATE)
+		shot->number = result.epoch;
 	else if (shot->kind == REQUEST_REBUILD_LOOKUP)
 		shot->number = (uint64) result.lookup_items;
 	else
@@ -147,6 +152,7 @@ static const struct
 	[REQUEST_SEAL] = {"custody.seal()", "pg_custody seal", seal},
 	[REQUEST_INCARNATION] = {"custody.new_incarnation()", "pg_custody seal", seal},
 	[REQUEST_REBUILD_LOOKUP] = {"custody.rebuild_lookup()", "pg_custody seal", seal},
+	[REQUEST_ROTATE] = {"custody.rotate_key()", "pg_custody seal", seal},
 	[REQUEST_COSIGN] = {"custody.cosign_checkpoint()", "pg_custody witness", cosign},
 	[REQUEST_WITNESS_KEY] = {"custody.witness_key()", "pg_custody witness", cosign}
 };
@@ -295,6 +301,13 @@ Datum
 custody_sql_rebuild_lookup(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_INT64((int64) run(REQUEST_REBUILD_LOOKUP, NULL, 0)->number);
+}
+
+/* custody.rotate_key() returns integer */
+Datum
+custody_sql_rotate_key(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32((int32) run(REQUEST_ROTATE, NULL, 0)->number);
 }
 
 /* custody.cosign_checkpoint(request text) returns text */

@@ -8,12 +8,16 @@
  *
  *		look	is this the life the signer knows?
  *		begin	the ledger, or a new incarnation, when it must
- *		key		the incarnation's key and its entry, when it has none
  *		sign	the last block, if a crash left it unsigned
+ *		retire	the key of an epoch that has ended: its files destroyed
+ *		key		the incarnation's key and its entry, when it has none; or
+ *				the next key and its entry, when it is time
  *		look	at the environment, and record what changed in it
  *		block	what committed since the last one, flushed whatever
  *				synchronous_commit says, and on the synchronous standbys
- *		sign	that block: memory durable, then the checkpoint stored
+ *		sign	that block: memory durable, then the checkpoint stored; a
+ *				block with the entry of the next key by both keys
+ *		retire	the old one of these
  *		merge	runs of lookup numbers, where there are many
  *
  * Whatever step a crash follows, the next pass goes on from there: the same
@@ -134,7 +138,7 @@ static void
 sign_step(CustodySealResult *result)
 {
 	CustodyLife life;
-	CustodySigner signer;
+	CustodySigner signer = {0};
 	bool		first;
 	char	   *note;
 
@@ -149,12 +153,30 @@ sign_step(CustodySealResult *result)
 		signer.verifier_key = custody_ledger_verifier_key(life.last.epoch);
 		if (signer.verifier_key == NULL)
 			custody_check_ledger(CC_E_KEY, psprintf("key of epoch %u", signer.epoch));
+		if (custody_incarnation_hands_over(&life))
+			signer.successor = life.key.verifier_key;
 		note = custody_keys_sign(&signer, &life.cluster,
 								 first ? NULL : &life.before.head,
 								 &life.last.head);
 		append_checkpoint(life.last.head.size, note);
 		result->sealed = true;
 	}
+	custody_seal_commit();
+}
+
+/*
+ * Destroy the keys of the epochs before the next block's.  The checkpoint that
+ * ends the last of them was stored by a transaction that has been flushed.
+ */
+static void
+retire_step(void)
+{
+	CustodyLife life;
+
+	custody_seal_begin();
+	custody_incarnation_load(&life);
+	if (life.same && life.last.is_signed && !life.key_pending)
+		custody_keys_destroy(life.folder, life.epoch);
 	custody_seal_commit();
 }
 
@@ -265,6 +287,7 @@ block_step(bool heartbeat, CustodySealResult *result)
 		custody_incarnation_refuse(&life);
 	result->begun = true;
 	result->incarnation = life.incarnation.number;
+	result->epoch = life.key.epoch;
 	result->tree_size = life.last.head.size;
 	result->last_block = life.last.exists ? life.last.time : 0;
 	continues = custody_incarnation_owns(&life, &life.last);
@@ -318,8 +341,9 @@ typedef struct Plan
 {
 	bool		first;			/* begin the ledger */
 	const char *reason;			/* begin a new incarnation */
-	bool		key;			/* make the incarnation's key */
+	bool		key;			/* make the incarnation's key, or the next */
 	bool		sign;			/* the last block is not signed */
+	bool		retire;			/* the key of an ended epoch may be there */
 } Plan;
 
 /*
@@ -372,8 +396,12 @@ look_step(const CustodySealRequest *request, MemoryContext context, Plan *plan)
 		plan->reason = MemoryContextStrdup(context, life.explanation);
 	else if (!life.same)
 		custody_incarnation_refuse(&life);
-	plan->key = plan->first || plan->reason != NULL || life.key_pending;
+	plan->key = plan->first || plan->reason != NULL || life.key_pending ||
+		life.rotating ||
+		(life.same && (request->rotate || custody_incarnation_key_due(&life)));
 	plan->sign = life.same && life.last.exists && !life.last.is_signed;
+	plan->retire = plan->sign || (life.same && life.epoch > 1 &&
+								  custody_keys_exists(life.folder, life.epoch - 1));
 	custody_seal_commit();
 	return go_on;
 }
@@ -393,7 +421,10 @@ begin_step(const Plan *plan)
 	custody_seal_commit();
 }
 
-/* Make the incarnation's key if it has none. */
+/*
+ * Make the incarnation's key if it has none, else the next one.  One that is
+ * announced but not sealed yet is the next one already.
+ */
 static void
 key_step(void)
 {
@@ -401,7 +432,7 @@ key_step(void)
 
 	custody_seal_begin();
 	custody_incarnation_load(&life);
-	if (life.key_pending)
+	if (life.key_pending || (life.same && life.key_sealed))
 		custody_incarnation_make_key(&life);
 	custody_seal_commit();
 }
@@ -427,6 +458,8 @@ locked_pass(const CustodySealRequest *request, MemoryContext context,
 		return;
 	if (plan.sign)
 		sign_step(result);
+	if (plan.retire)
+		retire_step();
 	if (plan.first || plan.reason != NULL)
 		begin_step(&plan);
 	if (plan.key)
@@ -434,6 +467,8 @@ locked_pass(const CustodySealRequest *request, MemoryContext context,
 	environment_step(request->heartbeat || request->begin);
 	if (block_step(request->heartbeat, result))
 		sign_step(result);
+	if (plan.key)
+		retire_step();
 	if (request->rebuild_lookup)
 		rebuild_step(result);
 	if (result->sealed)

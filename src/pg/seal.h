@@ -13,6 +13,7 @@ typedef struct CustodySealRequest
 	bool		begin;			/* begin the ledger even if nothing happened */
 	bool		heartbeat;		/* write a block even if nothing is new */
 	bool		rebuild_lookup; /* make log_lookup again */
+	bool		rotate;			/* go on under the next key */
 	const char *new_incarnation;	/* begin one, for this reason; or NULL */
 } CustodySealRequest;
 
@@ -23,6 +24,7 @@ typedef struct CustodySealResult
 	bool		sealed;			/* a block was written or signed */
 	uint64		tree_size;		/* size of the log */
 	uint32		incarnation;
+	uint32		epoch;			/* of the next block */
 	TimestampTz last_block;		/* time of the last block, 0 = none */
 	int64		lookup_items;	/* stored when rebuilding */
 } CustodySealResult;

@@ -25,17 +25,19 @@
 #include "pg/coverage.h"
 #include "pg/guc.h"
 #include "pg/inspect.h"
-#include "pg/ledger.h"
+#include "pg/incarnation.h"
 #include "pg/past.h"
 #include "pg/pickup.h"
 #include "pg/reader.h"
 #include "pg/shmem.h"
 
-#define STATUS_COLUMNS 15
+#define STATUS_COLUMNS 16
 
 /* Unsealed for longer than this many intervals, and this long, is an alarm. */
 #define LATE_INTERVALS 10
 #define LATE_AT_LEAST (10 * USECS_PER_SEC)
+/* A key this part of its life over time is an alarm. */
+#define LATE_KEY_PART 10
 /* So many checkpoints not anchored are an alarm. */
 #define LATE_CHECKPOINTS 10
 
@@ -43,7 +45,9 @@ typedef struct Status
 {
 	CustodyBlock last;
 	CustodyIncarnation incarnation;
-	uint32		epoch;
+	CustodyKey	key;
+	bool		key_used;		/* epoch_age is set */
+	int64		epoch_age;		/* microseconds */
 	int64		unsealed;
 	int64		lag;			/* microseconds */
 	bool		anchored;		/* last_anchor is set */
@@ -111,15 +115,25 @@ load_anchors(Status *status)
 }
 
 static void
+load_epoch(Status *status)
+{
+	TimestampTz began = 0;
+	uint64		blocks;
+
+	custody_ledger_last_key(&status->key);
+	status->key_used = custody_incarnation_epoch(&status->key, &status->last, &began, &blocks);
+	status->epoch_age = Max(0, GetCurrentTimestamp() - began);
+}
+
+static void
 load_status(Status *status)
 {
 	CustodyBlock before;
-	char	   *verifier_key;
 
 	memset(status, 0, sizeof(*status));
 	custody_ledger_blocks(&status->last, &before);
 	custody_ledger_incarnation(&status->incarnation);
-	status->epoch = custody_ledger_epoch(&verifier_key);
+	load_epoch(status);
 	load_unsealed(status);
 	load_anchors(status);
 	custody_inspect_load(&status->inspections);
@@ -151,6 +165,18 @@ sealer_alarms(const Status *status)
 	if (status->lag > late)
 		alarms = lappend(alarms, psprintf("sealing is late: a transaction has waited for " INT64_FORMAT " s",
 										  status->lag / USECS_PER_SEC));
+	return alarms;
+}
+
+static List *
+key_alarms(List *alarms, const Status *status)
+{
+	int64		longest = (int64) custody_key_epoch * USECS_PER_SEC;
+
+	if (longest > 0 && status->key_used &&
+		status->epoch_age > longest + Max(longest / LATE_KEY_PART, LATE_AT_LEAST))
+		alarms = lappend(alarms, psprintf("key rotation is late: the key of epoch %u is " INT64_FORMAT " s old",
+										  status->key.epoch, status->epoch_age / USECS_PER_SEC));
 	return alarms;
 }
 
@@ -239,21 +265,23 @@ set_columns(const Status *status, Datum *values, bool *nulls)
 	values[5] = TimestampTzGetDatum(status->last_anchor);
 	nulls[6] = custody_anchor_command[0] == '\0';
 	values[6] = Int64GetDatum(status->anchor_lag);
-	nulls[7] = status->epoch == 0;
-	values[7] = UInt32GetDatum(status->epoch);
+	nulls[7] = status->key.epoch == 0;
+	values[7] = UInt32GetDatum(status->key.epoch);
 	nulls[8] = nulls[9] = !begun;
 	values[8] = UInt32GetDatum(status->incarnation.number);
 	if (begun)
 		values[9] = CStringGetTextDatum(status->incarnation.origin);
 	nulls[10] = status->sealer_pid == 0;
 	values[10] = Int32GetDatum(status->sealer_pid);
-	values[11] = text_array(capture_alarms(inspection_alarms(anchor_alarms(sealer_alarms(status), status),
+	values[11] = text_array(capture_alarms(inspection_alarms(anchor_alarms(key_alarms(sealer_alarms(status), status), status),
 															 status)));
 	nulls[12] = nulls[14] = !status->inspections.any;
 	values[12] = TimestampTzGetDatum(status->inspections.finished_at);
 	nulls[13] = !status->inspections.any_complete;
 	values[13] = TimestampTzGetDatum(status->inspections.complete_finished_at);
 	values[14] = Int64GetDatum(status->inspections.tampering + status->inspections.warnings);
+	nulls[15] = !status->key_used;
+	values[15] = make_lag(status->epoch_age);
 }
 
 PG_FUNCTION_INFO_V1(custody_sql_read_status);

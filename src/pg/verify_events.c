@@ -23,6 +23,7 @@ typedef struct KnownKey
 	uint32		epoch;			/* hash key */
 	bool		announced;
 	char	   *verifier_key;
+	int64		txn_no;
 } KnownKey;
 
 typedef struct KnownIncarnation
@@ -170,6 +171,7 @@ load_keys(CustodyVerify *v)
 									  sizeof(KnownKey));
 
 		k->verifier_key = TextDatumGetCString(custody_catalog_get(&scan, Anum_key_verifier_key));
+		k->txn_no = DatumGetInt64(custody_catalog_get(&scan, Anum_key_txn_no));
 	}
 	custody_catalog_scan_end(&scan);
 }
@@ -192,6 +194,10 @@ key_event(CustodyVerify *v, const cc_entry *e)
 		custody_verify_tampering(v, "key_altered", NULL, v->place.leaf_index,
 								 custody_verify_where(&v->place),
 								 "the key of epoch %u in log_key is not the one its entry names", event.epoch);
+	else if (k->txn_no != v->place.txn_no)
+		custody_verify_tampering(v, "key_altered", NULL, v->place.leaf_index,
+								 custody_verify_where(&v->place),
+								 "log_key names another transaction than the one that announced the key of epoch %u", event.epoch);
 }
 
 /* Incarnations */

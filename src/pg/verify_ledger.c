@@ -15,6 +15,7 @@
 
 #include "pg/compat.h"
 #include "pg/salter.h"
+#include "pg/reader.h"
 #include "pg/verify_walk.h"
 
 /* Rows of log_leaf are missing from w->size on; returns the next that is not. */
@@ -236,26 +237,40 @@ read_verified(CustodyWalk *w)
 	}
 }
 
-/* Keys announced before; the newest, of which the engine holds a few. */
+/*
+ * Keys announced before 'since', of which the engine holds a few, and where the
+ * last block before it, which is the walk's, leaves their sequence.
+ */
 static void
 add_keys(CustodyWalk *w)
 {
+	CustodyVerify *v = w->v;
 	CustodyScan scan;
+	uint32		announced = 0;
+	uint32		next_epoch = 0;
 
-	custody_catalog_scan_begin(&scan, CUSTODY_LOG_KEY, CUSTODY_KEY_PKEY, w->v->snapshot,
+	custody_catalog_scan_begin(&scan, CUSTODY_LOG_KEY, CUSTODY_KEY_PKEY, v->snapshot,
 							   ForwardScanDirection, 0, NULL);
 	while (custody_catalog_scan_next(&scan))
 	{
 		bytea	   *line = custody_catalog_get_bytea(&scan, Anum_key_verifier_key);
 		uint32		epoch = DatumGetUInt32(custody_catalog_get(&scan, Anum_key_epoch));
+		int64		leaf_index = custody_reader_leaf_index(DatumGetInt64(custody_catalog_get(&scan, Anum_key_txn_no)),
+														   v->snapshot);
 		cc_vkey		key;
 
-		if (cc_vkey_parse(&key, VARDATA_ANY(line), VARSIZE_ANY_EXHDR(line)) == CC_OK &&
-			cc_audit_key_add(w->a, epoch, &key) != CC_OK)
-			custody_verify_tampering(w->v, "epoch_violation", NULL, CUSTODY_NO_LEAF, NULL,
+		if (leaf_index < 0 || leaf_index >= v->since ||
+			cc_vkey_parse(&key, VARDATA_ANY(line), VARSIZE_ANY_EXHDR(line)) != CC_OK)
+			continue;
+		if (cc_audit_key_add(w->a, epoch, &key) != CC_OK)
+			custody_verify_tampering(v, "epoch_violation", NULL, CUSTODY_NO_LEAF, NULL,
 									 "log_key has a second key for epoch %u", epoch);
+		announced = Max(announced, epoch);
+		if (epoch == w->block.h.epoch + 1 && leaf_index >= (int64) w->block.h.first_leaf)
+			next_epoch = epoch;
 	}
 	custody_catalog_scan_end(&scan);
+	cc_audit_past(w->a, &w->block.h, announced, next_epoch);
 }
 
 /* The stored checkpoint at 'since' must be of the stored frontier. */

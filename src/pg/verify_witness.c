@@ -80,7 +80,7 @@ load_witness_keys(CustodyVerify *v)
 							   v->snapshot, ForwardScanDirection, 0, NULL);
 	while (custody_catalog_scan_next(&scan))
 		custody_verify_body_row(v, CC_KIND_WITNESS_KEY,
-								custody_incarnation_key_event(DatumGetUInt32(custody_catalog_get(&scan, Anum_witness_key_incarnation)),
+								custody_cosigned_key_event(DatumGetUInt32(custody_catalog_get(&scan, Anum_witness_key_incarnation)),
 															  TextDatumGetCString(custody_catalog_get(&scan, Anum_witness_key_verifier_key))));
 	custody_catalog_scan_end(&scan);
 }

@@ -42,11 +42,11 @@ choice_of(codec c)
 	static const codec codecs[] = {
 		key_event_codec, protect_event_codec, unprotect_event_codec,
 		incarnation_event_codec, environment_event_codec, count_body_codec, cosigned_event_codec,
-		trusted_log_event_codec, witness_event_codec
+		trusted_log_event_codec, witness_event_codec, witness_key_event_codec
 	};
 	int			i;
 
-	for (i = 0; i < 9; i++)
+	for (i = 0; i < 10; i++)
 	{
 		if (codecs[i] == c)
 			return i;

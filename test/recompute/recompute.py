@@ -431,7 +431,7 @@ NO_TABLE = ('key', 'incarnation', 'environment', 'witness', 'cosigned',
 
 # Bodies of the other kinds: a number of bytes (an integer, or raw), or 't'.
 BODIES = {'truncate': (8,), 'detach': (8,), 'protect': 'tttt' + '8',
-          'unprotect': 'ttt', 'key': '4t', 'erasure': '4ttttt',
+          'unprotect': 'ttt', 'key': '4tt', 'erasure': '4ttttt',
           'disclosure': 'tt' + 'd', 'incarnation': '4tt8dt',
           'environment': '8ttt', 'witness': 'tt41t', 'cosigned': 't8d8',
           'trusted log': 't41t',
@@ -666,6 +666,7 @@ def b64(text):
 
 class Key:
     def __init__(self, text):
+        self.text = text
         try:
             self.name, hexid, rest = text.split('+', 2)
         except ValueError:
@@ -732,7 +733,7 @@ class Note:
 
 class Ledger:
     def __init__(self, trusted):
-        self.trusted = trusted
+        self.trusted = list(trusted)
         self.differences = []
         self.log = Tree()
         self.schemas = {}
@@ -743,6 +744,9 @@ class Ledger:
         self.digest = bytes(32)
         self.blocks = self.entries = self.checkpoints = 0
         self.epoch = self.incarnation = 0
+        self.announced = 0
+        self.next_key = None
+        self.untrusted = set()
         self.origin = None
         self.environment = {}
 
@@ -755,24 +759,32 @@ class Ledger:
 
     def leaf(self, leaf):
         self.end_leaf()
+        before = self.log.size, self.log.root()
         self.log.append(leaf)
         self.tree = Tree()
         try:
             if leaf[:1] == b'\2':
-                self.begin_block(Block(leaf))
+                self.begin_block(Block(leaf), before)
             else:
                 self.begin_record(Record(leaf))
         except Unreadable as e:
             self.differ('unreadable leaf: %s' % e)
 
-    def begin_block(self, b):
-        if self.block is not None:
+    def begin_block(self, b, before):
+        if self.block is not None and b.incarnation > self.incarnation:
+            self.digest = checkpoint_digest(
+                checkpoint_text(self.block.origin, *before))
+        elif self.block is not None:
             self.differ('a block begins inside another')
         self.agree(self.blocks, b.number, 'block number')
         self.agree(self.log.size - 1, b.first, 'first leaf')
         self.agree(self.digest.hex(), b.previous.hex(), 'checkpoint before')
         if b.epoch < self.epoch or b.incarnation < self.incarnation:
             self.differ('epoch or incarnation goes back')
+        elif b.incarnation == self.incarnation:
+            self.agree(self.epoch + (self.next_key is not None), b.epoch,
+                       'epoch of the block')
+        self.next_key = None
         if (self.origin not in (None, b.origin) and
                 b.incarnation <= self.incarnation):
             self.differ('origin changes within an incarnation')
@@ -816,7 +828,8 @@ class Ledger:
             elif e.kind == 'environment':
                 self.learn_item(*e.fields)
             elif e.kind == 'key':
-                self.learn_key(e.fields[0], Key(e.fields[1].decode()))
+                self.learn_key(e.fields[0], Key(e.fields[1].decode()),
+                               e.fields[2])
         except Unreadable as e:
             self.differ('entry %d: %s' % (number, e))
 
@@ -824,15 +837,25 @@ class Ledger:
         if number >= self.environment.get(name, (0, b''))[0]:
             self.environment[name] = (number, after)
 
-    def learn_key(self, epoch, key):
-        known = self.keys.setdefault(epoch, [])
+    def learn_key(self, epoch, key, possession):
+        """Section 6.3: keys in order, each held, one that follows."""
         if key.type not in (1, 2):
             raise Unreadable('type of key')
-        if any(k.type == key.type and k.key != key.key for k in known):
-            self.differ('a second key for epoch %d' % epoch)
-        if not any(key.same(t) for t in self.trusted):
-            self.differ('the key of epoch %d is not trusted' % epoch)
-        known.append(key)
+        if epoch != self.announced + 1:
+            self.differ('the key of epoch %d follows that of epoch %d' % (
+                epoch, self.announced))
+        self.announced = max(self.announced, epoch)
+        statement = 'pg_custody key epoch v1\n%d\n%s\n' % (epoch, key.text)
+        if not key.check(statement.encode(), possession):
+            self.differ('the key of epoch %d is not shown to be held' % epoch)
+        self.keys.setdefault(epoch, key)
+        if self.block is None or key.name != self.block.origin:
+            return
+        if epoch == self.block.epoch + 1 and self.next_key is None:
+            self.next_key = key
+        elif epoch != self.block.epoch:
+            self.differ('a key of epoch %d in a block of epoch %d' % (
+                epoch, self.block.epoch))
 
     def row_entry(self, number, e, private):
         schema = self.schemas.get((e.relation, e.version))
@@ -865,9 +888,21 @@ class Ledger:
             self.differ('unreadable checkpoint: %s' % e)
             return
         self.agree(text, note.text, 'checkpoint')
-        if not any(note.signed_by(k) for k in self.keys.get(b.epoch, [])
-                   if k.name == b.origin):
+        self.signatures(b, note)
+
+    def signatures(self, b, note):
+        """Section 6.3: of the block's epoch, and of the one that follows."""
+        key = self.keys.get(b.epoch)
+        if key is None or key.name != b.origin or not note.signed_by(key):
             self.differ('no signature of epoch %d' % b.epoch)
+        elif not any(key.same(t) for t in self.trusted):
+            if key.text not in self.untrusted:
+                self.differ('the key of epoch %d is not trusted' % b.epoch)
+            self.untrusted.add(key.text)
+        elif self.next_key is not None and note.signed_by(self.next_key):
+            self.trusted.append(self.next_key)
+        if self.next_key is not None and not note.signed_by(self.next_key):
+            self.differ('no signature of epoch %d' % (b.epoch + 1))
 
     def end(self):
         self.end_leaf()

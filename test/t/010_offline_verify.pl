@@ -137,8 +137,14 @@ check('not an anchor', 2, qr/is not a checkpoint/,
 	'--keys', $keys, '--anchor', $keys, $good);
 check('untrusted anchor', 2, qr/not signed by a trusted key/,
 	'--key', $keys[1], '--anchor', $anchors[0], $good);
-check('a key is missing', 1, qr/^finding: key_untrusted block=3 /m,
-	'--key', $keys[0], '--key', $keys[2], $good);
+check('the first key of each incarnation', 0, qr/^verified: /m,
+	'--key', $keys[0], '--key', $keys[2], '--anchor', $anchors[4], $good);
+check('not that of an incarnation', 1, qr/^finding: key_untrusted block=5 .*^NOT verified, 1 finding/ms,
+	'--key', $keys[0], $good);
+check('only the second key', 1, qr/^finding: key_untrusted block=0 /m,
+	'--key', $keys[1], '--key', $keys[2], $good);
+check('keys not in order', 1, qr/^finding: key_order block=0 /m,
+	'--key', $keys[1], '--key', $keys[0], '--key', $keys[2], $good);
 
 my @scenarios = (
 	[ 'cut in a line', 2, qr/ends in the middle of line/,

@@ -137,7 +137,7 @@ my @damages = (
 	[ 'first key dropped', 1, qr/^finding: keys_unreadable keys: line 1 /m, sub { edit('keys', sub { ${ $_[0] } =~ s/\A.*\n// }) } ],
 	[ 'last key dropped', 1, qr/^finding: keys_mismatch keys: /m, sub { edit('keys', sub { ${ $_[0] } =~ s/.*\n\z// }) } ],
 	[ 'keys swapped', 1, qr/^finding: keys_unreadable keys: line 1 /m, sub { edit('keys', sub { ${ $_[0] } =~ s/\A(.*\n)(.*\n)/$2$1/ }) } ],
-	[ 'key doubled', 0, qr/^verified: /m, sub { edit('keys', sub { ${ $_[0] } =~ s/\A(.*\n)/$1$1/ }) } ],
+	[ 'key doubled', 1, qr/^finding: keys_unreadable keys: line 2 /m, sub { edit('keys', sub { ${ $_[0] } =~ s/\A(.*\n)/$1$1/ }) } ],
 	[ 'another key in an epoch', 1, qr/^finding: signature_invalid checkpoints\/$first: not signed with the key of epoch 1/m, sub { edit('keys', sub { ${ $_[0] } =~ s/^(1 \S+ \S+) .*/$1 $keys[1]/m }) } ],
 	[ 'another key now', 1, qr/^finding: signature_invalid checkpoint: not signed with the key of epoch 2/m, sub { edit('keys', sub { ${ $_[0] } =~ s/^(2 \S+ \S+) .*/$1 $keys[0]/m }) } ],
 	[ 'last line cut', 1, qr/^finding: keys_unreadable keys: ends in the middle of line 2/m, sub { edit('keys', sub { chop(${ $_[0] }) }) } ],

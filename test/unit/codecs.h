@@ -112,6 +112,17 @@ key_event_codec(const uint8_t *data, size_t len, cc_writer *w)
 }
 
 static inline cc_status
+witness_key_event_codec(const uint8_t *data, size_t len, cc_writer *w)
+{
+	cc_witness_key_event e;
+	cc_status	status = cc_witness_key_event_decode(&e, slice_of(data, len));
+
+	if (status == CC_OK)
+		cc_write_witness_key_event(w, &e);
+	return status;
+}
+
+static inline cc_status
 protect_event_codec(const uint8_t *data, size_t len, cc_writer *w)
 {
 	cc_protect_event e;

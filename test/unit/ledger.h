@@ -51,6 +51,7 @@ typedef struct ledger
 	uint32_t	epoch;
 	cc_signer  *signer;
 	cc_vkey		key;			/* of the signer */
+	cc_signer  *next;			/* that the open block hands over to, or NULL */
 	uint64_t	commits;
 	uint8_t		secrets;		/* rows given a secret */
 	item		lost;			/* checkpoint of the block lost in the restore */
@@ -265,6 +266,20 @@ ledger_note(char *note, const cc_signer *signer, const cc_vkey *key,
 							signature_len);
 }
 
+/* Add another key's line to a note; returns its length. */
+static size_t
+ledger_countersign(char *note, size_t len, const cc_signer *signer, const char *origin)
+{
+	uint8_t		signature[CC_MADE_SIGNATURE_MAX];
+	size_t		signature_len;
+	cc_vkey		key;
+
+	must(cc_signer_vkey(signer, origin, &key));
+	must(cc_signer_sign(signer, note, (size_t) (strstr(note, "\n\n") + 1 - note),
+						signature, &signature_len));
+	return len + cc_note_line(note + len, key.name, key.id, signature, signature_len);
+}
+
 static void
 ledger_checkpoint(ledger *l)
 {
@@ -275,6 +290,10 @@ ledger_checkpoint(ledger *l)
 	cc_frontier_root(&l->log, l->root);
 	len = ledger_note(note, l->signer, &l->key, l->origin, l->log.size,
 					  l->root);
+	if (l->next != NULL)
+		len = ledger_countersign(note, len, l->next, l->origin);
+	cc_signer_free(l->next);
+	l->next = NULL;
 	it = ledger_item(CC_BUNDLE_CHECKPOINT, note, len);
 	ledger_add(l, it);
 	l->items[l->n - 1].leaf--;
@@ -322,16 +341,21 @@ ledger_control(ledger *l, cc_kind kind, uint32_t relation, uint32_t version,
 }
 
 static void
-ledger_key_entry(ledger *l, uint32_t epoch, const cc_vkey *key)
+ledger_key_entry(ledger *l, uint32_t epoch, const cc_signer *signer)
 {
 	char		text[CC_VERIFIER_KEY_MAX + 1];
-	uint8_t		body[CC_VERIFIER_KEY_MAX + 16];
+	uint8_t		body[CC_VERIFIER_KEY_MAX + CC_MADE_SIGNATURE_MAX + 16];
+	uint8_t		possession[CC_MADE_SIGNATURE_MAX];
+	cc_vkey		key;
 	cc_key_event event;
 	cc_writer	w;
 
-	cc_vkey_format(text, key);
+	must(cc_signer_vkey(signer, l->origin, &key));
+	cc_vkey_format(text, &key);
 	event.epoch = epoch;
 	event.verifier_key = ledger_text(text);
+	must(cc_signer_possess(signer, epoch, l->origin, possession, &event.possession.len));
+	event.possession.data = possession;
 	cc_writer_init(&w, body, sizeof(body));
 	cc_write_key_event(&w, &event);
 	must(w.status);
@@ -551,7 +575,7 @@ ledger_build_first(ledger *l)
 	row			ana = ledger_row("42", "Ana", NULL, "");
 
 	ledger_begin(l);
-	ledger_key_entry(l, 1, &l->key);
+	ledger_key_entry(l, 1, l->signer);
 	ledger_schema_entry(l);
 	ledger_change(l, CC_KIND_INSERT, NULL, &ana);
 	ledger_commit(l);
@@ -587,22 +611,26 @@ ledger_build_second(ledger *l)
 	ledger_seal(l);
 }
 
+/* Announce the key of the next epoch in the open block, which hands over to it. */
+static void
+ledger_announce(ledger *l, uint32_t epoch)
+{
+	uint8_t		seed[32];
+
+	memset(seed, (int) epoch, sizeof(seed));
+	must(cc_signer_from_seed(&l->next, seed));
+	ledger_begin(l);
+	ledger_key_entry(l, epoch, l->next);
+	ledger_commit(l);
+}
+
 /* Rotate: the new key is announced in the last block of the old one. */
 static void
 ledger_build_rotation(ledger *l)
 {
-	uint8_t		seed[32];
-	cc_signer  *next;
-	cc_vkey		key;
 	uint8_t		rows[8] = {0, 0, 0, 0, 0, 0, 0, 3};
 
-	memset(seed, 2, sizeof(seed));
-	must(cc_signer_from_seed(&next, seed));
-	must(cc_signer_vkey(next, l->origin, &key));
-	cc_signer_free(next);
-	ledger_begin(l);
-	ledger_key_entry(l, 2, &key);
-	ledger_commit(l);
+	ledger_announce(l, 2);
 	ledger_seal(l);
 	ledger_use_key(l, 2);
 	ledger_begin(l);
@@ -650,7 +678,7 @@ ledger_build_incarnation(ledger *l)
 	must(w.status);
 	ledger_begin(l);
 	ledger_control(l, CC_KIND_INCARNATION, 0, 0, body, w.len);
-	ledger_key_entry(l, 3, &l->key);
+	ledger_key_entry(l, 3, l->signer);
 	ledger_commit(l);
 	ledger_begin(l);
 	ledger_change(l, CC_KIND_INSERT, NULL, &cleo);

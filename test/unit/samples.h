@@ -159,7 +159,8 @@ sample_block(samples *s)
 static inline void
 sample_events(samples *s)
 {
-	cc_key_event key = {1, {NULL, 0}};
+	cc_key_event key = {1, {NULL, 0}, {NULL, 0}};
+	cc_witness_key_event witness_key = {1, {NULL, 0}};
 	cc_protect_event protect;
 	cc_unprotect_event unprotect;
 	cc_incarnation_event incarnation;
@@ -169,7 +170,11 @@ sample_events(samples *s)
 	cc_environment_event environment;
 
 	key.verifier_key = text_slice("a+00000000+AAAA");
+	key.possession = text_slice("signature");
 	cc_write_key_event(sample_begin(s, "key body", key_event_codec), &key);
+	sample_end(s);
+	witness_key.verifier_key = key.verifier_key;
+	cc_write_witness_key_event(sample_begin(s, "witness key body", witness_key_event_codec), &witness_key);
 	sample_end(s);
 	protect.schema = unprotect.schema = text_slice("public");
 	protect.table = unprotect.table = text_slice("visit");
