@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 #
 # Immediate stops and killed processes under load: no committed change is
-# missing from the ledger, none is in it twice, and no head is signed twice.
+# missing from the ledger, none is in it twice, no head is signed twice, and
+# each key follows the one before, of which nothing is left.
 
 use strict;
 use warnings;
@@ -20,7 +21,7 @@ my $rounds = $ENV{CUSTODY_CRASH_ROUNDS} // 8;
 
 my $node = start_node('crash',
 	preload => 1,
-	conf => "custody.seal_interval = '10ms'\nrestart_after_crash = on\nmax_prepared_transactions = 20\n");
+	conf => "custody.seal_interval = '10ms'\ncustody.key_epoch_blocks = 3\nrestart_after_crash = on\nmax_prepared_transactions = 20\n");
 add_ledger($node);
 $node->safe_psql('postgres', 'CREATE TABLE plain (id bigint)');
 
@@ -110,6 +111,10 @@ note($node->safe_psql('postgres', 'SELECT (SELECT count(*) FROM t), (SELECT coun
 cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM t'), '>', 10 * $rounds, 'there was load');
 cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM custody.log_block'), '>', 5 * $rounds, 'and sealing');
 verifies_clean($node, 'after all crashes');
+cmp_ok($node->safe_psql('postgres', 'SELECT max(epoch) FROM custody.log_key'), '>', $rounds, 'and keys that follow each other');
+is($node->safe_psql('postgres', q{SELECT max(n) FROM (SELECT count(*) AS n FROM custody.blocks GROUP BY epoch) b}), 3,
+	'no key signed more than it may');
+cmp_ok(scalar(my @pems = glob(ledger_folder($node) . '/epoch-*.pem')), '<=', 2, 'old private keys are gone');
 
 # Starting and stopping the server while nobody works leaves its start, once.
 my $size = $node->safe_psql('postgres', 'SELECT custody.seal()');
