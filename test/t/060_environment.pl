@@ -124,7 +124,7 @@ my @changes = (
 	[ 'ledger table of another owner', 'ALTER TABLE custody.log_block OWNER TO clinic', 'table custody.log_block/owner', qr/^postgres -> clinic$/, 'ALTER TABLE custody.log_block OWNER TO postgres' ],
 	[ 'grant on a ledger table', 'GRANT ALL ON custody.log_chunk TO clinic', 'table custody.log_chunk/grants', qr{ -> clinic=\w+/postgres}, 'REVOKE ALL ON custody.log_chunk FROM clinic' ],
 	[ 'default in a ledger table', q{ALTER TABLE custody.log_key ALTER epoch SET DEFAULT 1}, 'table custody.log_key/column epoch', qr/ -> .*default 1/, 'ALTER TABLE custody.log_key ALTER epoch DROP DEFAULT' ],
-	[ 'view of the ledger', 'CREATE OR REPLACE VIEW custody.keys AS SELECT epoch, verifier_key FROM custody.log_key WHERE epoch > 1', 'table custody.keys/rule "_RETURN"', qr/ -> .*epoch > 1/, 'CREATE OR REPLACE VIEW custody.keys AS SELECT epoch, verifier_key FROM custody.log_key' ],
+	[ 'view of the ledger', 'CREATE OR REPLACE VIEW custody.keys AS SELECT * FROM custody.read_keys() WHERE epoch > 1', 'table custody.keys/rule "_RETURN"', qr/ -> .*epoch > 1/, 'CREATE OR REPLACE VIEW custody.keys AS SELECT * FROM custody.read_keys()' ],
 	[ 'schema of the ledger', 'GRANT USAGE ON SCHEMA custody TO nurse', 'schema custody', qr{ -> .*nurse=U/postgres}, 'REVOKE USAGE ON SCHEMA custody FROM nurse' ],
 	# Roles and settings
 	[ 'superuser', 'ALTER ROLE nurse SUPERUSER', 'role nurse', qr/^ -> superuser/, 'ALTER ROLE nurse NOSUPERUSER' ],
