@@ -150,6 +150,7 @@ def report(cluster, table):
 
 
 def write(text, table, folder=HERE):
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "RESULTS.md").write_text(text)
     for name, svg in (("throughput", throughput(table)), ("verification", verification(table))):
         if svg:
