@@ -31,52 +31,44 @@ cc_base64_encode(char *out, const void *data, size_t len)
 	}
 }
 
-/* Value of a base64 digit, or -1. */
-static int
-digit_value(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	if (c == '+')
-		return 62;
-	return c == '/' ? 63 : -1;
-}
+#define NO_DIGIT 64
+
+/* Value of a base64 digit by character, or NO_DIGIT. */
+static const uint8_t values[256] = {
+	64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+	64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+	64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 62, 64, 64, 64, 63,
+	52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 64, 64, 64, 64, 64, 64,
+	64,  0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13, 14,
+	15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 64, 64, 64, 64, 64,
+	64, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40,
+	41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 64, 64, 64, 64, 64,
+	64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+	64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+	64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+	64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+	64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+	64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+	64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+	64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64
+};
 
 /*
  * One group of four digits, of which the last 'padding' are '='.  The bits
  * that padding leaves over must be zero.  Returns false if it is not so.
  */
-static bool
+static inline bool
 decode_group(uint32_t *out, const char *text, int padding)
 {
-	uint32_t	v = 0;
-	int			i;
+	uint32_t	a = values[(uint8_t) text[0]];
+	uint32_t	b = values[(uint8_t) text[1]];
+	uint32_t	c = padding > 1 ? 0 : values[(uint8_t) text[2]];
+	uint32_t	d = padding > 0 ? 0 : values[(uint8_t) text[3]];
+	uint32_t	v = a << 18 | b << 12 | c << 6 | d;
 
-	for (i = 0; i < 4; i++)
-	{
-		int			d = i < 4 - padding ? digit_value(text[i]) : 0;
-
-		if (d < 0)
-			return false;
-		v = v << 6 | (uint32_t) d;
-	}
 	*out = v;
-	return (v & ((1u << (8 * padding)) - 1)) == 0;
-}
-
-/* Up to three bytes of a group to their place. */
-static void
-put_group(uint8_t *p, size_t left, uint32_t v)
-{
-	p[0] = (uint8_t) (v >> 16);
-	if (left > 1)
-		p[1] = (uint8_t) (v >> 8);
-	if (left > 2)
-		p[2] = (uint8_t) v;
+	return ((a | b | c | d) & NO_DIGIT) == 0 &&
+		(v & ((1u << (8 * padding)) - 1)) == 0;
 }
 
 /* out may be text itself: a group is read before its bytes are written. */
@@ -86,26 +78,34 @@ cc_base64_decode(void *out, size_t out_cap, size_t *out_len,
 {
 	uint8_t    *p = out;
 	int			padding = 0;
-	size_t		size;
-	size_t		i;
+	size_t		full;
+	uint32_t	v;
 
 	if (len % 4 != 0)
 		return CC_E_FORM;
 	while (padding < 2 && len > 0 && text[len - 1 - (size_t) padding] == '=')
 		padding++;
-	size = len / 4 * 3 - (size_t) padding;
-	if (p != NULL && size > out_cap)
+	*out_len = len / 4 * 3 - (size_t) padding;
+	if (p != NULL && *out_len > out_cap)
 		return CC_E_SPACE;
-	for (i = 0; i < len; i += 4)
+	for (full = *out_len / 3; full > 0; full--, text += 4)
 	{
-		uint32_t	v;
-
-		if (!decode_group(&v, text + i, i + 4 == len ? padding : 0))
+		if (!decode_group(&v, text, 0))
 			return CC_E_FORM;
-		if (p != NULL)
-			put_group(p + i / 4 * 3, size - i / 4 * 3, v);
+		if (p == NULL)
+			continue;
+		*p++ = (uint8_t) (v >> 16);
+		*p++ = (uint8_t) (v >> 8);
+		*p++ = (uint8_t) v;
 	}
-	*out_len = size;
+	if (padding == 0)
+		return CC_OK;
+	if (!decode_group(&v, text, padding))
+		return CC_E_FORM;
+	if (p != NULL)
+		*p++ = (uint8_t) (v >> 16);
+	if (p != NULL && padding == 1)
+		*p = (uint8_t) (v >> 8);
 	return CC_OK;
 }
 

@@ -80,7 +80,7 @@ extern size_t cc_varint_size(uint64_t v);
 /* Writes exactly CC_BASE64_SIZE(len) characters, no terminator. */
 extern void cc_base64_encode(char *out, const void *data, size_t len);
 /*
- * Canonical padded base64 only; *out_len is set on success.  Without an out
+ * Canonical padded base64 only; *out_len is of use on success.  Without an out
  * the text is only looked at, whatever its length.
  */
 extern cc_status cc_base64_decode(void *out, size_t out_cap, size_t *out_len,

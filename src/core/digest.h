@@ -32,13 +32,19 @@ cc_read_digest(cc_reader *r, uint8_t out[CC_DIGEST_SIZE])
 	cc_read_copy(r, out, CC_DIGEST_SIZE);
 }
 
+/*
+ * H(data).  Quicker for a short message than a running hash to which its pieces are
+ * added.
+ */
+extern void cc_digest(uint8_t out[CC_DIGEST_SIZE], const void *data, size_t len);
 /* H(prefix || data). */
 extern void cc_digest_prefixed(uint8_t out[CC_DIGEST_SIZE], uint8_t prefix,
 							   const void *data, size_t len);
 
 /*
  * Salts of one row secret after the other (doc/format.md section 3.3).  A
- * salter is a cipher of libcrypto's: dear to make, cheap to give a secret.
+ * salter has a cipher of libcrypto's: dear to make, cheap to give a secret.
+ * It keeps the last secret until it is freed; so does its caller, with values.
  */
 typedef struct cc_salter cc_salter;
 /* NULL when libcrypto fails. */
@@ -46,8 +52,8 @@ extern cc_salter *cc_salter_new(void);
 extern void cc_salter_free(cc_salter *s);
 extern void cc_salter_begin(cc_salter *s, const uint8_t secret[CC_SECRET_SIZE]);
 extern void cc_salter_salt(cc_salter *s, uint32_t index, uint8_t out[CC_SALT_SIZE]);
-/* Forget the secret.  CC_E_CRYPTO when any salt since then could not be made. */
-extern cc_status cc_salter_end(cc_salter *s) CC_CHECK_RESULT;
+/* CC_E_CRYPTO when any salt of the secret could not be made. */
+extern cc_status cc_salter_end(const cc_salter *s) CC_CHECK_RESULT;
 
 /*
  * A generator of pseudorandom bytes: the AES-256-CTR key stream of a seed from

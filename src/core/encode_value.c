@@ -57,31 +57,37 @@ cc_value_equal(const cc_value *a, const cc_value *b)
 	return a->len == 0 || memcmp(a->data, b->data, (size_t) a->len) == 0;
 }
 
+/* Room for a value image: its head, and a short value or a digest. */
+#define IMAGE_MAX (9 + CC_LONG_VALUE)
+
+/* Write a value image; its length. */
+static size_t
+put_value(uint8_t *out, const cc_value *v)
+{
+	out[0] = CC_VALUE_NULL;
+	if (is_long(v))
+	{
+		out[0] = CC_VALUE_LONG;
+		cc_store_u64(out + 1, v->len);
+		memcpy(out + 9, v->digest, CC_DIGEST_SIZE);
+		return 9 + CC_DIGEST_SIZE;
+	}
+	if (v->form != CC_VALUE_SHORT)
+		return 1;
+	out[0] = CC_VALUE_SHORT;
+	cc_store_u32(out + 1, (uint32_t) v->len);
+	if (v->len > 0)
+		memcpy(out + 5, v->data, (size_t) v->len);
+	return 5 + (size_t) v->len;
+}
+
 /* Add a value image to a running hash. */
 static void
 hash_value(cc_sha256 *h, const cc_value *v)
 {
-	uint8_t		head[9];
+	uint8_t		image[IMAGE_MAX];
 
-	if (is_long(v))
-	{
-		head[0] = CC_VALUE_LONG;
-		cc_store_u64(head + 1, v->len);
-		cc_sha256_update(h, head, 9);
-		cc_sha256_update(h, v->digest, CC_DIGEST_SIZE);
-	}
-	else if (v->form == CC_VALUE_SHORT)
-	{
-		head[0] = CC_VALUE_SHORT;
-		cc_store_u32(head + 1, (uint32_t) v->len);
-		cc_sha256_update(h, head, 5);
-		cc_sha256_update(h, v->data, (size_t) v->len);
-	}
-	else
-	{
-		head[0] = CC_VALUE_NULL;
-		cc_sha256_update(h, head, 1);
-	}
+	cc_sha256_update(h, image, put_value(image, v));
 }
 
 /* Start a hash with its prefix and, unless NULL, a salt. */
@@ -108,12 +114,13 @@ cc_column_commitment(uint8_t out[CC_DIGEST_SIZE],
 					 const uint8_t salt[CC_SALT_SIZE],
 					 uint16_t position, const cc_value *v)
 {
-	cc_sha256	h;
+	uint8_t		message[1 + CC_SALT_SIZE + 2 + IMAGE_MAX];
+	uint8_t    *image = message + 1 + CC_SALT_SIZE + 2;
 
-	begin(&h, COLUMN_PREFIX, salt);
-	hash_u16(&h, position);
-	hash_value(&h, v);
-	cc_sha256_final(&h, out);
+	message[0] = COLUMN_PREFIX;
+	memcpy(message + 1, salt, CC_SALT_SIZE);
+	cc_store_u16(image - 2, position);
+	cc_digest(out, message, (size_t) (image - message) + put_value(image, v));
 }
 
 void
@@ -130,11 +137,16 @@ cc_row_commitment(uint8_t out[CC_DIGEST_SIZE],
 	cc_sha256_final(&h, out);
 }
 
+/* Columns whose commitments are added to a row's hash together. */
+#define COLUMNS_AT_ONCE 16
+
 void
 cc_row_commit(uint8_t out[CC_DIGEST_SIZE],
 			  const uint8_t schema[CC_DIGEST_SIZE], cc_salter *salter,
 			  const cc_value *values, uint16_t n)
 {
+	uint8_t		commitments[COLUMNS_AT_ONCE][CC_DIGEST_SIZE];
+	uint8_t		salt[CC_SALT_SIZE];
 	cc_sha256	row;
 	uint16_t	p;
 
@@ -143,13 +155,12 @@ cc_row_commit(uint8_t out[CC_DIGEST_SIZE],
 	hash_u16(&row, n);
 	for (p = 0; p < n; p++)
 	{
-		uint8_t		salt[CC_SALT_SIZE];
-		uint8_t		commitment[CC_DIGEST_SIZE];
-
 		cc_salter_salt(salter, CC_SALT_COLUMN(p), salt);
-		cc_column_commitment(commitment, salt, p, &values[p]);
-		cc_sha256_update(&row, commitment, CC_DIGEST_SIZE);
+		cc_column_commitment(commitments[p % COLUMNS_AT_ONCE], salt, p, &values[p]);
+		if (p % COLUMNS_AT_ONCE == COLUMNS_AT_ONCE - 1)
+			cc_sha256_update(&row, commitments, sizeof(commitments));
 	}
+	cc_sha256_update(&row, commitments, (size_t) (n % COLUMNS_AT_ONCE) * CC_DIGEST_SIZE);
 	cc_sha256_final(&row, out);
 }
 

@@ -22,14 +22,11 @@ cc_merkle_node(uint8_t out[CC_DIGEST_SIZE],
 			   const uint8_t right[CC_DIGEST_SIZE])
 {
 	uint8_t		node[1 + 2 * CC_DIGEST_SIZE];
-	cc_sha256	h;
 
 	node[0] = 0x01;
 	memcpy(node + 1, left, CC_DIGEST_SIZE);
 	memcpy(node + 1 + CC_DIGEST_SIZE, right, CC_DIGEST_SIZE);
-	cc_sha256_init(&h);
-	cc_sha256_update(&h, node, sizeof(node));
-	cc_sha256_final(&h, out);
+	cc_digest(out, node, sizeof(node));
 }
 
 static int

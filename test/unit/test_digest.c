@@ -56,7 +56,7 @@ test_prefixed(void)
 			  "b00361a396177a9cb410ff61f20015ad"), "prefix and data");
 }
 
-/* AES-128 of zero and of one under the zero key. */
+/* AES-128 of small numbers under the zero key. */
 static void
 test_salts(void)
 {
@@ -75,6 +75,12 @@ test_salts(void)
 	cc_salter_salt(s, 1, salt);
 	ok(is_hex(salt, sizeof(salt), "58e2fccefa7e3061367f1d57a4e7455a"),
 	   "salt 1 is the second");
+	cc_salter_salt(s, 16, salt);
+	ok(is_hex(salt, sizeof(salt), "58b2431bc0bede02550f40238969ec78"), "salt 16");
+	cc_salter_salt(s, 15, salt);
+	ok(is_hex(salt, sizeof(salt), "a73f8d0437e0915fbce5d7a62d8dab0a"), "salt 15 after it");
+	cc_salter_salt(s, 70000, salt);
+	ok(is_hex(salt, sizeof(salt), "f57eaa41ddaac42ba36b0532ce4e19df"), "salt 70000");
 	ok(cc_salter_end(s) == CC_OK, "after those of another");
 	cc_salter_free(s);
 	memset(salt, 1, sizeof(salt));
