@@ -291,7 +291,8 @@ block_step(bool heartbeat, CustodySealResult *result)
 	result->tree_size = life.last.head.size;
 	result->last_block = life.last.exists ? life.last.time : 0;
 	continues = custody_incarnation_owns(&life, &life.last);
-	custody_pickup(&batch, continues ? life.last.snapshot : NULL, GetActiveSnapshot());
+	custody_pickup(&batch, continues ? life.last.snapshot : NULL, GetActiveSnapshot(),
+				   maintenance_work_mem * (Size) 1024);
 	wanted = batch.n > 0 || heartbeat;
 	if (wanted)
 	{

@@ -183,7 +183,7 @@ custody_sealer_transaction(CustodySealer *s, const CustodyPicked *picked)
 
 	if (picked->commit_number == PG_UINT64_MAX)
 		warn_unreadable(picked->txn_no);
-	if (!custody_reader_transaction(picked->xact_id, picked->txn_no, s->snapshot, &row))
+	if (!custody_picked_row(picked, s->snapshot, &row))
 		elog(ERROR, "transaction " INT64_FORMAT " has vanished", picked->txn_no);
 	s->txn_no = picked->txn_no;
 	s->leaf_index = (int64) s->tree->frontier.size;

@@ -312,7 +312,7 @@ apply_transaction(Sealing *s, const CustodyPicked *picked, int64 leaf_index)
 	CustodyEntryWalk walk;
 	bool		event = false;
 
-	if (!custody_reader_transaction(picked->xact_id, picked->txn_no, s->state->snapshot, &row))
+	if (!custody_picked_row(picked, s->state->snapshot, &row))
 		return;
 	custody_reader_walk_row(&walk, row.txn_no, &row, s->state->snapshot);
 	walk.heads_only = true;

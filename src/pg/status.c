@@ -81,7 +81,7 @@ load_unsealed(Status *status)
 	TimestampTz now = GetCurrentTimestamp();
 	CustodyBatch batch;
 
-	custody_pickup(&batch, continues ? status->last.snapshot : NULL, GetActiveSnapshot());
+	custody_pickup(&batch, continues ? status->last.snapshot : NULL, GetActiveSnapshot(), 0);
 	status->unsealed = (int64) batch.n;
 	if (batch.n > 0)
 		status->lag = Max(0, now - commit_time(&batch.items[0], now));

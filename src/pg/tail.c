@@ -72,7 +72,7 @@ custody_tail(Snapshot snapshot)
 
 	if (since == NULL)
 		return custody_reader_unsealed(snapshot);
-	custody_pickup(&batch, since, snapshot);
+	custody_pickup(&batch, since, snapshot, 0);
 	for (Size i = 0; i < batch.n; i++)
 	{
 		CustodyUnsealed *unsealed = palloc(sizeof(CustodyUnsealed));

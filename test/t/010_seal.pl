@@ -144,7 +144,10 @@ $caller->quit;
 isnt(slurp($memory), $signed, 'it is signed afterwards');
 sealed_once($node, 'a synchronous standby');
 
-# One large block, and the tiles above the first level
+# One large block, of more rows than are kept in memory, and the tiles above the
+# first level
+$node->append_conf('postgresql.conf', "maintenance_work_mem = 1MB\n");
+$node->reload;
 $node->safe_psql('postgres', q{
 	DO $$ BEGIN FOR i IN 1 .. 66000 LOOP INSERT INTO t (n) VALUES ('tile'); COMMIT; END LOOP; END $$});
 $size = $node->safe_psql('postgres', 'SELECT custody.seal()');
@@ -155,6 +158,23 @@ is($node->safe_psql('postgres', q{
 	'full tiles at both levels');
 sealed_once($node, 'a large block');
 verifies_clean($node, 'at the end');
+
+# A transaction that has a leaf is passed over, whatever the snapshot says
+my $insert = "INSERT INTO t (n) VALUES ('passed over');\n";
+$node->safe_psql('postgres', $insert x 3 . 'SELECT custody.seal()');
+$node->safe_psql('postgres', $insert x 2);
+my $without_block = q{
+	BEGIN;
+	SET LOCAL session_replication_role = replica;
+	DELETE FROM custody.log_block WHERE block_no = (SELECT max(block_no) FROM custody.log_block);
+	SELECT unsealed_transactions FROM custody.status;
+	DELETE FROM custody.log_leaf WHERE leaf_index = (SELECT max(leaf_index) - 1 FROM custody.log_leaf);
+	SELECT unsealed_transactions FROM custody.status;
+	ROLLBACK};
+is($node->safe_psql('postgres', $without_block), "2\n3",
+	'what has a leaf is not taken up again, and what has none is');
+$node->safe_psql('postgres', 'SELECT custody.seal()');
+sealed_once($node, 'after that');
 
 # No process to seal with
 $node->append_conf('postgresql.conf', "max_worker_processes = 0\n");
