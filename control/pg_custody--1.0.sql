@@ -201,6 +201,7 @@ CREATE TABLE custody.log_relation (
 	relation regclass NOT NULL,
 	subject name,
 	mode text NOT NULL,
+	large_objects name[] NOT NULL,
 	CONSTRAINT log_relation_pkey PRIMARY KEY (relation_id)
 );
 REVOKE ALL ON TABLE custody.log_relation FROM PUBLIC;
@@ -209,6 +210,7 @@ COMMENT ON COLUMN custody.log_relation.relation_id IS 'relation number as in ent
 COMMENT ON COLUMN custody.log_relation.relation IS 'the table';
 COMMENT ON COLUMN custody.log_relation.subject IS 'column that names the person a row is about';
 COMMENT ON COLUMN custody.log_relation.mode IS 'updatable or append_only';
+COMMENT ON COLUMN custody.log_relation.large_objects IS 'columns whose large objects are recorded with the row';
 
 CREATE TABLE custody.log_release (
 	relation_id integer NOT NULL,
@@ -404,12 +406,12 @@ EXECUTE FUNCTION custody.capture_ddl();
 ALTER EVENT TRIGGER custody_drop ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER custody_drop IS 'records that a protected table or one of its partitions was dropped';
 
-CREATE FUNCTION custody.protect(relation regclass, subject name DEFAULT NULL, mode text DEFAULT 'updatable')
+CREATE FUNCTION custody.protect(relation regclass, subject name DEFAULT NULL, mode text DEFAULT 'updatable', large_objects name[] DEFAULT '{}')
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'custody_sql_protect'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION custody.protect(regclass, name, text) FROM PUBLIC;
-COMMENT ON FUNCTION custody.protect(regclass, name, text) IS 'record every change to a table from now on; returns the rows in the baseline';
+REVOKE ALL ON FUNCTION custody.protect(regclass, name, text, name[]) FROM PUBLIC;
+COMMENT ON FUNCTION custody.protect(regclass, name, text, name[]) IS 'record every change to a table from now on; returns the rows in the baseline';
 
 CREATE FUNCTION custody.protect_schema(schema name, subject name DEFAULT NULL, "except" regclass[] DEFAULT '{}')
 RETURNS TABLE (relation regclass, baseline_rows bigint)
@@ -738,7 +740,7 @@ REVOKE ALL ON TABLE custody.witnesses FROM PUBLIC;
 COMMENT ON VIEW custody.witnesses IS 'statements about witnesses of this log; the last one about a name counts';
 
 CREATE VIEW custody.protected_tables AS
-SELECT r.relation, r.relation_id, r.subject, r.mode
+SELECT r.relation, r.relation_id, r.subject, r.mode, r.large_objects
 FROM custody.log_relation r
 WHERE NOT EXISTS (SELECT FROM custody.log_release x WHERE x.relation_id OPERATOR(pg_catalog.=) r.relation_id);
 REVOKE ALL ON TABLE custody.protected_tables FROM PUBLIC;

@@ -321,6 +321,7 @@ typedef struct cc_protect_event
 	cc_slice	table;
 	cc_slice	mode;
 	cc_slice	subject;
+	cc_slice	large_objects;
 	uint64_t	baseline_rows;
 } cc_protect_event;
 

@@ -66,6 +66,7 @@ cc_write_protect_event(cc_writer *w, const cc_protect_event *e)
 	write_text(w, e->table);
 	write_text(w, e->mode);
 	write_text(w, e->subject);
+	write_text(w, e->large_objects);
 	cc_write_u64(w, e->baseline_rows);
 }
 
@@ -79,6 +80,7 @@ cc_protect_event_decode(cc_protect_event *e, cc_slice body)
 	e->table = cc_read_bytes(&r);
 	e->mode = cc_read_bytes(&r);
 	e->subject = cc_read_bytes(&r);
+	e->large_objects = cc_read_bytes(&r);
 	e->baseline_rows = cc_read_u64(&r);
 	return cc_reader_end(&r);
 }

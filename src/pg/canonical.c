@@ -30,6 +30,7 @@
 #include "pg/canonical.h"
 #include "pg/compat.h"
 #include "pg/error.h"
+#include "pg/largeobject.h"
 #include "pg/typetext.h"
 
 typedef enum RenderKind
@@ -54,6 +55,8 @@ typedef struct RenderColumn
 struct CustodyRenderer
 {
 	int			ncolumns;
+	int			ncontents;
+	AttrNumber *contents;		/* columns that name large objects */
 	bool		needs_settings;
 	bool		needs_full;
 	bool		is_utf8;		/* the database's encoding */
@@ -158,22 +161,60 @@ init_column(CustodyRenderer *r, RenderColumn *column, Form_pg_attribute att)
 	r->needs_full |= type_needs_full(type);
 }
 
+bool
+custody_canonical_names_object(Form_pg_attribute att)
+{
+	return custody_compat_is_stored(att) && getBaseType(att->atttypid) == OIDOID;
+}
+
+static bool
+is_named(Form_pg_attribute att, List *names)
+{
+	ListCell   *lc;
+
+	foreach(lc, names)
+		if (strcmp(NameStr(att->attname), lfirst(lc)) == 0)
+			return true;
+	return false;
+}
+
 CustodyRenderer *
-custody_canonical_renderer(TupleDesc desc)
+custody_canonical_renderer(TupleDesc desc, List *large_objects)
 {
 	CustodyRenderer *r;
 
 	r = palloc0(offsetof(CustodyRenderer, columns) +
 				desc->natts * sizeof(RenderColumn));
 	r->is_utf8 = GetDatabaseEncoding() == PG_UTF8;
+	r->contents = palloc0((desc->natts + 1) * sizeof(AttrNumber));
 	for (int i = 0; i < desc->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(desc, i);
 
 		if (custody_compat_is_stored(att))
 			init_column(r, &r->columns[r->ncolumns++], att);
+		if (custody_canonical_names_object(att) && is_named(att, large_objects))
+			r->contents[r->ncontents++] = att->attnum;
 	}
 	return r;
+}
+
+int
+custody_canonical_columns(const CustodyRenderer *r)
+{
+	return r->ncolumns;
+}
+
+int
+custody_canonical_contents(const CustodyRenderer *r)
+{
+	return r->ncontents;
+}
+
+const AttrNumber *
+custody_canonical_content_columns(const CustodyRenderer *r)
+{
+	return r->contents;
 }
 
 bool
@@ -333,6 +374,21 @@ custody_canonical_render_replaced(CustodyRenderer *r, TupleTableSlot *slot,
 			render_datum(r, column, datum, &values[i], &free);
 		if (is_unchanged_long(column, datum, &values[i], &changed_values[i]))
 			changed_values[i].form = CC_VALUE_REFERENCE;
+	}
+}
+
+void
+custody_canonical_render_contents(CustodyRenderer *r, TupleTableSlot *slot,
+								  cc_value *contents, Snapshot snapshot)
+{
+	slot_getallattrs(slot);
+	for (int i = 0; i < r->ncontents; i++)
+	{
+		int			att = r->contents[i] - 1;
+		char	   *text = slot->tts_isnull[att] ? NULL :
+			custody_largeobject_text(DatumGetObjectId(slot->tts_values[att]), snapshot);
+
+		cc_value_set(&contents[i], text, text == NULL ? 0 : strlen(text));
 	}
 }
 

@@ -10,16 +10,32 @@
 #include "access/tupdesc.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
+#include "nodes/pg_list.h"
+#include "utils/snapshot.h"
 
-/* How to render the live columns of one tuple descriptor, in order. */
+/*
+ * How to render the live columns of one tuple descriptor, in order, and the
+ * large objects that some of them name.
+ */
 typedef struct CustodyRenderer CustodyRenderer;
 
-/* Build in the current memory context. */
-extern CustodyRenderer *custody_canonical_renderer(TupleDesc desc);
+/* May a column name a large object? */
+extern bool custody_canonical_names_object(Form_pg_attribute att);
 /*
- * Render the row in a slot.  values has room for ncolumns; bytes live in the
- * current memory context, or in the slot.  Must be called inside
- * custody_canonical_begin/end if the renderer needs settings.
+ * Build in the current memory context.  large_objects: names (char *) of the
+ * columns whose large objects count as values of the row, or NIL.
+ */
+extern CustodyRenderer *custody_canonical_renderer(TupleDesc desc, List *large_objects);
+/* Values of a row: so many of its columns, then those of large objects. */
+extern int	custody_canonical_columns(const CustodyRenderer *r);
+extern int	custody_canonical_contents(const CustodyRenderer *r);
+/* Which columns name the latter. */
+extern const AttrNumber *custody_canonical_content_columns(const CustodyRenderer *r);
+/*
+ * Render the row in a slot.  values has room for all values, those of large
+ * objects are left out; bytes live in the current memory context, or in the
+ * slot.  Must be called inside custody_canonical_begin/end if the renderer
+ * needs settings.
  */
 extern void custody_canonical_render(CustodyRenderer *r, TupleTableSlot *slot,
 									 cc_value *values);
@@ -33,6 +49,9 @@ extern void custody_canonical_render_replaced(CustodyRenderer *r,
 											  cc_value *values,
 											  TupleTableSlot *changed,
 											  cc_value *changed_values);
+/* Render the large objects of a row, as a snapshot sees them, one value each. */
+extern void custody_canonical_render_contents(CustodyRenderer *r, TupleTableSlot *slot,
+											  cc_value *contents, Snapshot snapshot);
 /*
  * Enter and leave the fixed settings.  Everything between must run in PG_TRY
  * with custody_canonical_end in PG_FINALLY; does not nest.

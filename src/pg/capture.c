@@ -24,9 +24,11 @@
 
 #include "pg/append.h"
 #include "pg/capture.h"
+#include "pg/contents.h"
 #include "pg/error.h"
 #include "pg/order.h"
 #include "pg/relstate.h"
+#include "pg/xact.h"
 
 /* Row secrets are drawn in bulk: a call costs as much for many as for one. */
 #define SECRETS_PER_DRAW 64
@@ -67,6 +69,8 @@ typedef struct RowChange
 	cc_value   *old_row;		/* before the change; NULL for insert */
 	uint8		secret[CC_SECRET_SIZE];
 } RowChange;
+
+static void settle_contents(void);
 
 static void
 draw_secret(uint8 secret[CC_SECRET_SIZE])
@@ -120,6 +124,22 @@ render_with_settings(RowChange *change, TupleTableSlot *new_slot,
 		custody_canonical_end(&saved);
 	}
 	PG_END_TRY();
+}
+
+/* Large objects of the rows; an old one may have lost its own by now. */
+static void
+render_contents(RowChange *change, Relation leaf, TupleTableSlot *new_slot,
+				TupleTableSlot *old_slot)
+{
+	CustodyRenderer *r = change->state->renderer;
+
+	if (custody_canonical_contents(r) == 0)
+		return;
+	custody_xact_settle_hook = settle_contents;
+	if (old_slot != NULL)
+		custody_contents_render_replaced(leaf, r, old_slot, change->old_row);
+	if (new_slot != NULL)
+		custody_contents_render(leaf, r, new_slot, change->row);
 }
 
 static const cc_value *
@@ -283,7 +303,7 @@ capture_row(Relation leaf, cc_kind kind, TupleTableSlot *new_slot,
 	const cc_schema *schema = &state->layout->schema;
 	RowChange	change = {0};
 
-	if (state->append_only && old_slot != NULL)
+	if (state->append_only && old_slot != NULL && old_slot != new_slot)
 		refuse_append_only(leaf, kind);
 	change.state = state;
 	change.ncolumns = schema->ncolumns;
@@ -297,6 +317,7 @@ capture_row(Relation leaf, cc_kind kind, TupleTableSlot *new_slot,
 		render_with_settings(&change, new_slot, old_slot);
 	else
 		render(&change, new_slot, old_slot);
+	render_contents(&change, leaf, new_slot, old_slot);
 	if (kind == CC_KIND_UPDATE && key_changed(&change))
 		change.entry.flags |= CC_ENTRY_KEY_CHANGED;
 	draw_secret(change.secret);
@@ -334,6 +355,19 @@ capture_in_context(Relation leaf, cc_kind kind, TupleTableSlot *new_slot,
 			MemoryContextDelete(context);
 	}
 	PG_END_TRY();
+}
+
+/* A row whose large objects the transaction wrote after it recorded the row. */
+static void
+restate(Relation leaf, TupleTableSlot *slot)
+{
+	capture_in_context(leaf, CC_KIND_UPDATE, slot, slot);
+}
+
+static void
+settle_contents(void)
+{
+	custody_contents_settle(restate);
 }
 
 void

@@ -137,6 +137,7 @@ typedef enum CustodyIndex
 #define Anum_relation_relation 2
 #define Anum_relation_subject 3
 #define Anum_relation_mode 4
+#define Anum_relation_large_objects 5
 #define Anum_release_relation_id 1
 #define Anum_schema_version 1
 #define Anum_schema_relation_id 2

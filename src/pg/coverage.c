@@ -188,12 +188,13 @@ add_note(StringInfo notes, const char *note)
 	appendStringInfoString(notes, note);
 }
 
-/* Has the table a column that may name a large object? */
+/* Has the table a column that may name large objects which are not recorded? */
 static bool
-names_large_objects(Oid relid)
+has_other_objects(Oid relid, const CustodyProtection *p)
 {
 	Relation	rel = try_table_open(relid, AccessShareLock);
-	bool		found = false;
+	int			named = 0;
+	int			recorded = 0;
 
 	if (rel == NULL)
 		return false;
@@ -201,11 +202,13 @@ names_large_objects(Oid relid)
 	{
 		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), i);
 
-		if (!att->attisdropped && getBaseType(att->atttypid) == OIDOID)
-			found = true;
+		if (custody_canonical_names_object(att))
+			named++;
 	}
+	if (p != NULL)
+		recorded = custody_canonical_contents(custody_schema_renderer(rel, p));
 	table_close(rel, AccessShareLock);
-	return found;
+	return named > recorded;
 }
 
 static bool
@@ -267,7 +270,7 @@ make_note(CustodyLayouts *layouts, Form_pg_class class, const TableRecord *recor
 	}
 	if (class->relpersistence == RELPERSISTENCE_UNLOGGED)
 		add_note(&notes, "unlogged: a crash empties it");
-	if (names_large_objects(class->oid))
+	if (has_other_objects(class->oid, record->live))
 		add_note(&notes, "large objects are not captured");
 	if (has_foreign_partition(class->oid))
 		add_note(&notes, "foreign tables are not captured");

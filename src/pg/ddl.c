@@ -482,12 +482,23 @@ sync_object(List *protections, const CustodyTouched *t, Node *command)
 	}
 }
 
+static bool
+names_column(const CustodyProtection *p, const char *column)
+{
+	ListCell   *lc;
+
+	foreach(lc, p->large_objects)
+		if (strcmp(lfirst(lc), column) == 0)
+			return true;
+	return p->subject != NULL && strcmp(p->subject, column) == 0;
+}
+
 /*
- * A subject column was renamed: protect the table anew under the new name.
- * Its rows are recorded anew anyway.
+ * A column that the protection names was renamed: protect the table anew under
+ * the new name.  Its rows are recorded anew anyway.
  */
 static bool
-renew_subject(List *protections, const CustodyTouched *t, const RenameStmt *rename)
+renew_protections(List *protections, const CustodyTouched *t, const RenameStmt *rename)
 {
 	bool		renewed = false;
 	ListCell   *lc;
@@ -498,10 +509,11 @@ renew_subject(List *protections, const CustodyTouched *t, const RenameStmt *rena
 	{
 		CustodyProtection *p = find_protection(protections, lfirst_oid(lc));
 
-		if (p == NULL || p->subject == NULL ||
-			strcmp(p->subject, rename->subname) != 0)
+		CustodyRenaming renaming = {rename->subname, rename->newname};
+
+		if (p == NULL || !names_column(p, rename->subname))
 			continue;
-		custody_protect_renew(p, rename->newname);
+		custody_protect_renew(p, &renaming);
 		renewed = true;
 	}
 	return renewed;
@@ -518,7 +530,7 @@ sync_touched(List *touched, Node *command)
 		((RenameStmt *) command)->renameType == OBJECT_COLUMN)
 	{
 		foreach(lc, touched)
-			renewed |= renew_subject(protections, lfirst(lc), (RenameStmt *) command);
+			renewed |= renew_protections(protections, lfirst(lc), (RenameStmt *) command);
 	}
 	if (renewed)
 		protections = custody_schema_protections(SnapshotSelf);

@@ -19,6 +19,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
@@ -56,6 +57,7 @@ typedef struct ProtectRequest
 {
 	char	   *subject;		/* NULL = none */
 	char	   *mode;
+	List	   *large_objects;	/* names of columns, char * */
 } ProtectRequest;
 
 static char *
@@ -324,11 +326,58 @@ check_subject(Relation rel, const char *subject)
 			 errhint("Name an existing column, or leave subject out.")));
 }
 
+/* Columns that may name large objects, of a table whose rows have names. */
+static void
+check_large_objects(Relation rel, List *names)
+{
+	ListCell   *lc;
+
+	foreach(lc, names)
+	{
+		AttrNumber	attnum = get_attnum(RelationGetRelid(rel), lfirst(lc));
+
+		if (attnum <= 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("column \"%s\" of table \"%s\" does not exist",
+							(char *) lfirst(lc), RelationGetRelationName(rel)),
+					 errdetail("Each of large_objects names a column that holds OIDs of large objects."),
+					 errhint("Name existing columns, or leave large_objects out.")));
+		if (!custody_canonical_names_object(TupleDescAttr(RelationGetDescr(rel), attnum - 1)))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column \"%s\" of table \"%s\" cannot name large objects",
+							(char *) lfirst(lc), RelationGetRelationName(rel)),
+					 errdetail("A column that names large objects is stored and of type oid, or of a domain over it."),
+					 errhint("Name another column, or leave large_objects out.")));
+	}
+	if (names != NIL && !custody_schema_has_key(rel))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot record the large objects of table \"%s\", which has no key",
+						RelationGetRelationName(rel)),
+				 errdetail("Rows without a key are told apart by their columns alone."),
+				 errhint("Add a primary key, or leave large_objects out.")));
+}
+
+static Datum
+name_array(List *names)
+{
+	Datum	   *elements = palloc((list_length(names) + 1) * sizeof(Datum));
+	int			n = 0;
+	ListCell   *lc;
+
+	foreach(lc, names)
+		elements[n++] = DirectFunctionCall1(namein, CStringGetDatum(lfirst(lc)));
+	return PointerGetDatum(construct_array(elements, n, NAMEOID, NAMEDATALEN, false,
+										   TYPALIGN_CHAR));
+}
+
 static void
 store_protection(Oid relid, uint32 relation_id, const ProtectRequest *request)
 {
-	Datum		values[Anum_relation_mode];
-	bool		nulls[Anum_relation_mode] = {0};
+	Datum		values[Anum_relation_large_objects];
+	bool		nulls[Anum_relation_large_objects] = {0};
 	NameData	subject;
 
 	values[Anum_relation_relation_id - 1] = UInt32GetDatum(relation_id);
@@ -338,6 +387,7 @@ store_protection(Oid relid, uint32 relation_id, const ProtectRequest *request)
 		namestrcpy(&subject, request->subject);
 	values[Anum_relation_subject - 1] = NameGetDatum(&subject);
 	values[Anum_relation_mode - 1] = CStringGetTextDatum(request->mode);
+	values[Anum_relation_large_objects - 1] = name_array(request->large_objects);
 	custody_catalog_insert(CUSTODY_LOG_RELATION, values, nulls);
 	/* The sealer looks at the environment of its tables. */
 	CacheInvalidateRelcacheByRelid(custody_catalog_relid(CUSTODY_LOG_RELATION));
@@ -355,6 +405,7 @@ append_protect_event(Oid relid, uint32 relation_id,
 	event.table = custody_canonical_slice(get_rel_name(relid));
 	event.mode = custody_canonical_slice(request->mode);
 	event.subject = custody_canonical_slice(request->subject ? request->subject : "");
+	event.large_objects = custody_canonical_slice(custody_schema_list(request->large_objects));
 	event.baseline_rows = rows;
 	cc_writer_init(&w, NULL, 0);
 	cc_write_protect_event(&w, &event);
@@ -392,6 +443,7 @@ protect_table(Oid relid, const ProtectRequest *request)
 	check_not_protected(rel);
 	check_partitions(rel);
 	check_subject(rel, request->subject);
+	check_large_objects(rel, request->large_objects);
 	relation_id = (uint32) custody_catalog_nextval(CUSTODY_RELATION_NUMBER);
 	store_protection(relid, relation_id, request);
 	relation_close(rel, NoLock);
@@ -447,6 +499,36 @@ require_argument(FunctionCallInfo fcinfo, int n, const char *name)
 				 errhint("Give a value for \"%s\".", name)));
 }
 
+/* The distinct elements of an array of names. */
+static List *
+column_names(ArrayType *array)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+	Datum	   *elements;
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(array, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR,
+					  &elements, &nulls, &n);
+	for (int i = 0; i < n; i++)
+	{
+		bool		known = false;
+
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("argument \"large_objects\" must not contain NULL"),
+					 errdetail("Each element names a column."),
+					 errhint("Leave the argument out to record no large objects.")));
+		foreach(lc, result)
+			known |= strcmp(lfirst(lc), NameStr(*DatumGetName(elements[i]))) == 0;
+		if (!known)
+			result = lappend(result, pstrdup(NameStr(*DatumGetName(elements[i]))));
+	}
+	return result;
+}
+
 PG_FUNCTION_INFO_V1(custody_sql_protect);
 Datum
 custody_sql_protect(PG_FUNCTION_ARGS)
@@ -456,9 +538,11 @@ custody_sql_protect(PG_FUNCTION_ARGS)
 
 	require_argument(fcinfo, 0, "relation");
 	require_argument(fcinfo, 2, "mode");
+	require_argument(fcinfo, 3, "large_objects");
 	request.subject = PG_ARGISNULL(1) ? NULL :
 		pstrdup(NameStr(*PG_GETARG_NAME(1)));
 	request.mode = check_mode(PG_GETARG_TEXT_PP(2));
+	request.large_objects = column_names(PG_GETARG_ARRAYTYPE_P(3));
 	rows = protect_tree(PG_GETARG_OID(0), &request);
 	custody_shmem_wake_launcher();
 	PG_RETURN_INT64((int64) rows);
@@ -521,7 +605,7 @@ custody_sql_protect_schema(PG_FUNCTION_ARGS)
 	foreach(lc, schema_tables(namespace))
 	{
 		Oid			relid = lfirst_oid(lc);
-		ProtectRequest request = {NULL, "updatable"};
+		ProtectRequest request = {NULL, "updatable", NIL};
 		Datum		values[2];
 		bool		nulls[2] = {0};
 
@@ -564,18 +648,27 @@ custody_protect_release(const CustodyProtection *p, const char *schema,
 	CacheInvalidateRelcacheByRelid(custody_catalog_relid(CUSTODY_LOG_RELEASE));
 }
 
+static char *
+renamed(const CustodyRenaming *renaming, const char *column)
+{
+	return pstrdup(strcmp(column, renaming->before) == 0 ? renaming->after : column);
+}
+
 void
-custody_protect_renew(const CustodyProtection *p, const char *subject)
+custody_protect_renew(const CustodyProtection *p, const CustodyRenaming *renaming)
 {
 	ProtectRequest request;
 	uint32		relation_id;
 	uint64		rows = 0;
 	ListCell   *lc;
 
-	request.subject = pstrdup(subject);
+	request.subject = p->subject == NULL ? NULL : renamed(renaming, p->subject);
 	request.mode = p->append_only ? "append_only" : "updatable";
+	request.large_objects = NIL;
+	foreach(lc, p->large_objects)
+		request.large_objects = lappend(request.large_objects, renamed(renaming, lfirst(lc)));
 	custody_protect_release(p, get_namespace_name(get_rel_namespace(p->relid)),
-							get_rel_name(p->relid), "subject column renamed");
+							get_rel_name(p->relid), "column that the protection names was renamed");
 	relation_id = (uint32) custody_catalog_nextval(CUSTODY_RELATION_NUMBER);
 	store_protection(p->relid, relation_id, &request);
 	foreach(lc, custody_schema_leaves(p->relid, AccessShareLock))

@@ -31,8 +31,14 @@ extern uint64 custody_protect_baseline(Relation leaf);
 extern void custody_protect_release(const CustodyProtection *p,
 									const char *schema, const char *table,
 									const char *reason);
-/* End a protection and begin it anew with another subject column. */
+/* A column of a protected table has another name. */
+typedef struct CustodyRenaming
+{
+	const char *before;
+	const char *after;
+} CustodyRenaming;
+/* End a protection and begin it anew with columns named as they are now. */
 extern void custody_protect_renew(const CustodyProtection *p,
-								  const char *subject);
+								  const CustodyRenaming *renaming);
 
 #endif							/* CUSTODY_PROTECT_H */

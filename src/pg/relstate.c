@@ -214,7 +214,7 @@ build(CustodyRelState *state, Relation leaf)
 									ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(context);
 	state->layout = custody_schema_decode(version, p->relation_id, relid, definition);
-	state->renderer = custody_canonical_renderer(RelationGetDescr(leaf));
+	state->renderer = custody_schema_renderer(leaf, p);
 	MemoryContextSwitchTo(old);
 
 	if (state->context != NULL)

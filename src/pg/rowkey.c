@@ -303,7 +303,7 @@ fetch_keys(HTAB *keys, const char *query, int n)
 	MemoryContext old;
 	Portal		portal = SPI_cursor_open_with_args(NULL, query, 0, NULL, NULL,
 												   NULL, true, 0);
-	CustodyRenderer *renderer = custody_canonical_renderer(portal->tupDesc);
+	CustodyRenderer *renderer = custody_canonical_renderer(portal->tupDesc, NIL);
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(portal->tupDesc,
 													&TTSOpsHeapTuple);
 

@@ -17,8 +17,11 @@
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "nodes/bitmapset.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -49,6 +52,45 @@ is_released(uint32 relation_id, Snapshot snapshot)
 	return found;
 }
 
+/* Elements of an array of names. */
+static List *
+read_names(Datum datum)
+{
+	ArrayType  *array = DatumGetArrayTypePCopy(datum);
+	Name		names = (Name) ARR_DATA_PTR(array);
+	int			n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	List	   *result = NIL;
+
+	if (ARR_ELEMTYPE(array) != NAMEOID || ARR_HASNULL(array))
+		return NIL;
+	for (int i = 0; i < n; i++)
+		result = lappend(result, NameStr(names[i]));
+	return result;
+}
+
+char *
+custody_schema_list(List *names)
+{
+	StringInfoData buf;
+	ListCell   *lc;
+
+	initStringInfo(&buf);
+	foreach(lc, names)
+	{
+		if (buf.len > 0)
+			appendStringInfoChar(&buf, ',');
+		appendStringInfoChar(&buf, '"');
+		for (const char *c = lfirst(lc); *c != '\0'; c++)
+		{
+			if (*c == '"')
+				appendStringInfoChar(&buf, '"');
+			appendStringInfoChar(&buf, *c);
+		}
+		appendStringInfoChar(&buf, '"');
+	}
+	return buf.data;
+}
+
 static CustodyProtection *
 read_protection(CustodyScan *scan)
 {
@@ -66,6 +108,7 @@ read_protection(CustodyScan *scan)
 	mode = TextDatumGetCString(custody_catalog_get(scan, Anum_relation_mode));
 	p->append_only = strcmp(mode, "append_only") == 0;
 	pfree(mode);
+	p->large_objects = read_names(custody_catalog_get(scan, Anum_relation_large_objects));
 	return p;
 }
 
@@ -272,6 +315,12 @@ key_attnums(Relation leaf)
 	return result;
 }
 
+bool
+custody_schema_has_key(Relation leaf)
+{
+	return key_attnums(leaf) != NIL;
+}
+
 /* Position of an attribute among the stored columns. */
 static uint16
 attnum_position(TupleDesc desc, AttrNumber attnum)
@@ -340,6 +389,39 @@ define_columns(TupleDesc desc, cc_schema *s)
 	}
 }
 
+/*
+ * Large objects count as columns of their own behind the others.  Without a
+ * key a row is named by all its columns, and these are not for naming it.
+ */
+static List *
+recorded_objects(Relation leaf, const CustodyProtection *protection)
+{
+	return custody_schema_has_key(leaf) ? protection->large_objects : NIL;
+}
+
+static void
+define_contents(TupleDesc desc, cc_schema *s, List *names)
+{
+	CustodyRenderer *r = custody_canonical_renderer(desc, names);
+	const AttrNumber *attnums = custody_canonical_content_columns(r);
+
+	for (int i = 0; i < custody_canonical_contents(r); i++)
+	{
+		cc_column  *column = &s->columns[s->ncolumns++];
+		char	   *name = NameStr(TupleDescAttr(desc, attnums[i] - 1)->attname);
+
+		column->name = custody_canonical_slice(psprintf("%s (large object)", name));
+		column->type = custody_canonical_slice("large object");
+	}
+}
+
+CustodyRenderer *
+custody_schema_renderer(Relation leaf, const CustodyProtection *protection)
+{
+	return custody_canonical_renderer(RelationGetDescr(leaf),
+									  recorded_objects(leaf, protection));
+}
+
 static void
 define_key(Relation leaf, cc_schema *s)
 {
@@ -390,7 +472,7 @@ bytea *
 custody_schema_define(Relation leaf, const CustodyProtection *protection)
 {
 	TupleDesc	desc = RelationGetDescr(leaf);
-	int			capacity = desc->natts + 1;
+	int			capacity = 2 * desc->natts + 1;
 	CustodySettings saved;
 	cc_schema	s;
 
@@ -405,6 +487,7 @@ custody_schema_define(Relation leaf, const CustodyProtection *protection)
 	PG_TRY();
 	{
 		define_columns(desc, &s);
+		define_contents(desc, &s, recorded_objects(leaf, protection));
 	}
 	PG_FINALLY();
 	{

@@ -15,6 +15,8 @@
 #include "utils/relcache.h"
 #include "utils/snapshot.h"
 
+#include "pg/canonical.h"
+
 /* A decoded schema version as stored; allocated in the caller's context. */
 typedef struct CustodyVersion
 {
@@ -31,6 +33,7 @@ typedef struct CustodyProtection
 	uint32		relation_id;
 	Oid			relid;
 	char	   *subject;		/* NULL = none */
+	List	   *large_objects;	/* names of columns, char * */
 	bool		append_only;
 	bool		released;
 } CustodyProtection;
@@ -57,8 +60,15 @@ extern Oid	custody_schema_root(Oid leaf);
 extern bytea *custody_schema_encode(const cc_schema *s);
 /* The definition of a leaf's present layout. */
 extern bytea *custody_schema_define(Relation leaf, const CustodyProtection *protection);
+/* How to render the rows of a leaf under its definition. */
+extern CustodyRenderer *custody_schema_renderer(Relation leaf,
+												const CustodyProtection *protection);
+/* Names of columns as an entry has them: each in double quotes, with commas. */
+extern char *custody_schema_list(List *names);
 /* The number of a column that is kept in the rows, or InvalidAttrNumber. */
 extern AttrNumber custody_schema_attnum(Oid relid, const char *column);
+/* Are the rows of a table told apart by key columns? */
+extern bool custody_schema_has_key(Relation leaf);
 /* Leaf tables with storage of a protected root (itself if plain). */
 extern List *custody_schema_leaves(Oid root, LOCKMODE lockmode);
 

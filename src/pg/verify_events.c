@@ -83,6 +83,7 @@ load_relations(CustodyVerify *v)
 		r->stored = true;
 		r->relid = p->relid;
 		r->subject = p->subject ? p->subject : "";
+		r->large_objects = custody_schema_list(p->large_objects);
 	}
 	custody_catalog_scan_begin(&scan, CUSTODY_LOG_RELATION, CUSTODY_RELATION_PKEY,
 							   v->snapshot, ForwardScanDirection, 0, NULL);
@@ -130,6 +131,10 @@ protect_event(CustodyVerify *v, const cc_entry *e)
 		custody_verify_tampering(v, "relation_altered", name, v->place.leaf_index,
 								 custody_verify_where(&v->place),
 								 "log_relation names another mode than the entry of protection %u", e->relation);
+	else if (!custody_known_text(event.large_objects, r->large_objects))
+		custody_verify_tampering(v, "relation_altered", name, v->place.leaf_index,
+								 custody_verify_where(&v->place),
+								 "log_relation names other large objects than the entry of protection %u", e->relation);
 }
 
 bool

@@ -18,6 +18,7 @@ typedef struct CustodyKnownRelation
 	bool		release_announced;
 	Oid			relid;
 	char	   *subject;		/* "" = none */
+	char	   *large_objects;	/* as custody_schema_list() has them */
 	char	   *mode;
 	uint32		newest_version;
 	bool		named;			/* some version has the table's present name */

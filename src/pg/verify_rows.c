@@ -168,6 +168,15 @@ custody_rows_convert(CustodyVerify *v, const CustodyStateRecord *r,
 
 /* Live rows */
 
+void
+custody_rows_render(CustodyVerify *v, CustodyLeafState *leaf, cc_value *values)
+{
+	custody_canonical_render(leaf->renderer, leaf->slot, values);
+	custody_canonical_render_contents(leaf->renderer, leaf->slot,
+									  values + custody_canonical_columns(leaf->renderer),
+									  v->snapshot);
+}
+
 cc_value *
 custody_rows_live(CustodyVerify *v, CustodyLeafState *leaf, const CustodyStateRecord *r)
 {
@@ -182,7 +191,7 @@ custody_rows_live(CustodyVerify *v, CustodyLeafState *leaf, const CustodyStateRe
 	custody_canonical_begin(&saved, custody_canonical_needs_full(leaf->renderer));
 	PG_TRY();
 	{
-		custody_canonical_render(leaf->renderer, leaf->slot, values);
+		custody_rows_render(v, leaf, values);
 	}
 	PG_FINALLY();
 	{

@@ -320,7 +320,7 @@ custody_state_open(CustodyVerify *v, const CustodyRelationState *relation, Custo
 		elog(ERROR, "definition of table \"%s\" is not canonical",
 			 RelationGetRelationName(leaf->rel));
 	leaf->layout = present.schema;
-	leaf->renderer = custody_canonical_renderer(RelationGetDescr(leaf->rel));
+	leaf->renderer = custody_schema_renderer(leaf->rel, relation->protection);
 	leaf->slot = table_slot_create(leaf->rel, NULL);
 }
 
@@ -369,7 +369,7 @@ scan_rows(CustodyVerify *v, CustodyLeafState *leaf, TableScanDesc scan, CustodyL
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextReset(v->scratch);
 		MemoryContextSwitchTo(v->scratch);
-		custody_canonical_render(leaf->renderer, leaf->slot, values);
+		custody_rows_render(v, leaf, values);
 		row(v, leaf, values);
 		MemoryContextSwitchTo(old);
 	}

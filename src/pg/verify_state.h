@@ -143,6 +143,8 @@ extern cc_value *custody_rows_entry(CustodyVerify *v, const CustodyStateRecord *
  */
 extern int	custody_rows_convert(CustodyVerify *v, const CustodyStateRecord *r,
 								 const cc_schema *to, uint32 until, cc_value *readings[2]);
+/* Values of the live row in the table's slot, its large objects included. */
+extern void custody_rows_render(CustodyVerify *v, CustodyLeafState *leaf, cc_value *values);
 /* Values of a live row; NULL if it is not there. */
 extern cc_value *custody_rows_live(CustodyVerify *v, CustodyLeafState *leaf,
 								   const CustodyStateRecord *r);

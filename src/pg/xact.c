@@ -38,6 +38,7 @@
 #include "pg/shmem.h"
 #include "pg/xact.h"
 
+void		(*custody_xact_settle_hook) (void) = NULL;
 void		(*custody_xact_end_hook) (bool committed) = NULL;
 
 static bool callbacks_registered = false;
@@ -307,6 +308,8 @@ pre_commit(void)
 	if (!custody_append_pending() && !custody_order_pending())
 		return;
 	check_synchronous_seal();
+	if (custody_xact_settle_hook)
+		custody_xact_settle_hook();
 	custody_order_flush();
 	store_record();
 	record_written = true;

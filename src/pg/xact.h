@@ -10,6 +10,8 @@
 extern void custody_xact_note_change(void);
 /* Raise unless the current transaction is free of unstored changes. */
 extern void custody_xact_require_clean(const char *function);
+/* Called before the record is made; may append entries. */
+extern void (*custody_xact_settle_hook) (void);
 /* Called when a (sub)transaction that may have made schema versions ends. */
 extern void (*custody_xact_end_hook) (bool committed);
 /* Incarnation number as known to this backend (1 before the first seal). */

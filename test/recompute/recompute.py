@@ -430,7 +430,7 @@ NO_TABLE = ('key', 'incarnation', 'environment', 'witness', 'cosigned',
             'trusted log', 'witness key')
 
 # Bodies of the other kinds: a number of bytes (an integer, or raw), or 't'.
-BODIES = {'truncate': (8,), 'detach': (8,), 'protect': 'tttt' + '8',
+BODIES = {'truncate': (8,), 'detach': (8,), 'protect': 'ttttt' + '8',
           'unprotect': 'ttt', 'key': '4tt', 'erasure': '4ttttt',
           'disclosure': 'tt' + 'd', 'incarnation': '4tt8dt',
           'environment': '8ttt', 'witness': 'tt41t', 'cosigned': 't8d8',

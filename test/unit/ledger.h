@@ -440,6 +440,7 @@ ledger_protect_entry(ledger *l)
 	event.table = ledger_text("patient");
 	event.mode = ledger_text("updatable");
 	event.subject = ledger_text("id");
+	event.large_objects = ledger_text("");
 	event.baseline_rows = 1;
 	cc_writer_init(&w, body, sizeof(body));
 	cc_write_protect_event(&w, &event);

@@ -180,6 +180,7 @@ sample_events(samples *s)
 	protect.table = unprotect.table = text_slice("visit");
 	protect.mode = text_slice("append");
 	protect.subject = text_slice("");
+	protect.large_objects = text_slice("picture,scan");
 	protect.baseline_rows = 9;
 	cc_write_protect_event(sample_begin(s, "protect body",
 										protect_event_codec), &protect);
