@@ -121,10 +121,11 @@ cc_audit_entry(cc_audit *a, cc_entry *e, const void *committed, size_t len,
 
 /* Private parts */
 
+/* Both are public, so it may tell by its time how far they agree. */
 static bool
 same_digest(const uint8_t a[CC_DIGEST_SIZE], const uint8_t b[CC_DIGEST_SIZE])
 {
-	return cc_equal(a, b, CC_DIGEST_SIZE);
+	return memcmp(a, b, CC_DIGEST_SIZE) == 0;
 }
 
 /* Faults of a whole private part: what it commits to is not what e says. */
