@@ -168,6 +168,15 @@ compare_items(const void *a, const void *b)
 	return 0;
 }
 
+/* Compared in line: a block may have millions. */
+#define ST_SORT sort_items
+#define ST_ELEMENT_TYPE CustodyLookupItem
+#define ST_COMPARE(a, b) compare_items(a, b)
+#define ST_SCOPE static
+#define ST_DECLARE
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
 static void
 store_run(CustodyLookupWriter *w)
 {
@@ -178,7 +187,7 @@ store_run(CustodyLookupWriter *w)
 		return;
 	for (Size n = LEVEL_ITEMS; n < w->n && level < CUSTODY_LOOKUP_MAX_LEVEL; n *= MERGE_RUNS)
 		level++;
-	qsort(w->items, w->n, sizeof(CustodyLookupItem), compare_items);
+	sort_items(w->items, w->n);
 	packer_begin(&p, level, (w->block_no << PIECE_BITS) | w->piece++);
 	for (Size i = 0; i < w->n; i++)
 		packer_add(&p, &w->items[i]);
