@@ -241,7 +241,7 @@ my $size = seal($fresh);
 $fresh->safe_psql('postgres', "INSERT INTO t (n) VALUES ('not sealed when upgraded')");
 $fresh->stop;
 my $upgraded = PostgreSQL::Test::Cluster->new('upgraded');
-$upgraded->init;
+$upgraded->init(extra => [ '--encoding=UTF8', '--no-locale' ]);
 $upgraded->append_conf('postgresql.conf',
 	"shared_preload_libraries = 'pg_custody'\ncustody.seal_interval = '10ms'\n");
 $upgraded->append_conf('postgresql.conf', "custody.key_directory = '" . key_directory($node) . "'\n");
