@@ -104,6 +104,20 @@ parse_text(cc_checkpoint *c, cc_reader *r)
 	return cc_base64_decode_fixed(c->root, CC_DIGEST_SIZE, root);
 }
 
+cc_status
+cc_checkpoint_text_parse(cc_checkpoint *c, const char *text, size_t len)
+{
+	cc_reader	r;
+	cc_status	status;
+
+	memset(c, 0, sizeof(*c));
+	cc_reader_init(&r, text, len);
+	status = parse_text(c, &r);
+	c->text.data = r.data;
+	c->text.len = r.pos;
+	return status == CC_OK ? cc_reader_end(&r) : status;
+}
+
 /* The base64 part of a signature line: its form, and the key id in it. */
 static cc_status
 parse_digits(cc_note_signature *s, cc_slice digits)

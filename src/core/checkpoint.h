@@ -52,6 +52,8 @@ extern size_t cc_note_line(char out[CC_NOTE_LINE_MAX + 1], const char *name, uin
 extern size_t cc_note_restore(char *note, size_t len);
 /* Strict: canonical base64, exactly three text lines, 1..100 signatures. */
 extern cc_status cc_checkpoint_parse(cc_checkpoint *c, const char *note, size_t len) CC_CHECK_RESULT;
+/* The three lines alone: what is to be signed. */
+extern cc_status cc_checkpoint_text_parse(cc_checkpoint *c, const char *text, size_t len) CC_CHECK_RESULT;
 /* One line without its LF, as cc_checkpoint_parse reads it. */
 extern cc_status cc_note_line_parse(cc_note_signature *s, cc_slice line) CC_CHECK_RESULT;
 /* CC_E_SPACE: longer than any that is checked here. */

@@ -31,7 +31,6 @@
 #include "pg/keys.h"
 
 #define MEMORY_FILE "signed"
-#define MEMORY_MAX (CC_NOTE_MAX + 128)
 
 bool
 custody_keys_head_equal(const CustodyHead *a, const CustodyHead *b)
@@ -473,55 +472,26 @@ sign_text(const CustodySigner *signer, uint32 epoch, const char *verifier_key,
 
 /* The signer's memory */
 
-/* "cluster" system identifier, database, timeline. */
-static bool
-parse_cluster(const char *line, size_t len, CustodyCluster *cluster)
-{
-	char		text[128];
-	unsigned long long system_identifier;
-	unsigned int database;
-	unsigned int timeline;
-	char		end;
-
-	if (len >= sizeof(text))
-		return false;
-	memcpy(text, line, len);
-	text[len] = '\0';
-	if (sscanf(text, "cluster %llu %u %u%c", &system_identifier, &database,
-			   &timeline, &end) != 3)
-		return false;
-	cluster->system_identifier = system_identifier;
-	cluster->database = database;
-	cluster->timeline = timeline;
-	return true;
-}
-
 void
 custody_keys_memory(const char *folder, CustodyMemory *memory)
 {
 	char	   *path = psprintf("%s/%s", folder, MEMORY_FILE);
-	char	   *text = palloc(MEMORY_MAX);
-	cc_checkpoint checkpoint;
-	const char *note;
+	char	   *text = palloc(CC_MEMORY_MAX);
+	cc_memory  *m = palloc(sizeof(cc_memory));
 	size_t		len;
 
 	memset(memory, 0, sizeof(*memory));
-	memory->exists = custody_keys_read_file(path, text, MEMORY_MAX, &len);
-	if (memory->exists)
+	memory->exists = custody_keys_read_file(path, text, CC_MEMORY_MAX, &len);
+	memory->damaged = memory->exists && (cc_memory_parse(m, text, len) != CC_OK ||
+										 m->checkpoint.size == 0);
+	if (memory->exists && !memory->damaged)
 	{
-		note = len <= MEMORY_MAX ? memchr(text, '\n', len) : NULL;
-		if (note == NULL ||
-			!parse_cluster(text, note - text, &memory->cluster) ||
-			cc_checkpoint_parse(&checkpoint, note + 1,
-								len - (note + 1 - text)) != CC_OK)
-			memory->damaged = true;
-		else
-		{
-			strlcpy(memory->origin, checkpoint.origin, sizeof(memory->origin));
-			memory->head.size = checkpoint.size;
-			memcpy(memory->head.root, checkpoint.root, CC_DIGEST_SIZE);
-		}
+		strlcpy(memory->origin, m->checkpoint.origin, sizeof(memory->origin));
+		memory->head.size = m->checkpoint.size;
+		memcpy(memory->head.root, m->checkpoint.root, CC_DIGEST_SIZE);
+		memory->cluster = m->cluster;
 	}
+	pfree(m);
 	pfree(text);
 	pfree(path);
 }
@@ -531,11 +501,15 @@ remember(const CustodySigner *signer, const CustodyCluster *cluster,
 		 const char *note)
 {
 	char	   *path = psprintf("%s/%s", signer->folder, MEMORY_FILE);
-	char	   *text = psprintf("cluster " UINT64_FORMAT " %u %u\n%s",
-								cluster->system_identifier, cluster->database,
-								cluster->timeline, note);
+	char	   *text = palloc(CC_MEMORY_MAX + 1);
+	cc_memory  *m = palloc0(sizeof(cc_memory));
 
-	custody_keys_write_file(path, text, strlen(text));
+	m->cluster = *cluster;
+	m->epoch = signer->epoch + (signer->successor != NULL ? 1 : 0);
+	m->note.data = (const uint8_t *) note;
+	m->note.len = strlen(note);
+	custody_keys_write_file(path, text, cc_memory_format(text, m));
+	pfree(m);
 	pfree(text);
 	pfree(path);
 }

@@ -5,26 +5,20 @@
  * One folder per incarnation of a ledger in custody.key_directory:
  *		epoch-000001.pem	private key of the epoch, PKCS#8, mode 0600; that
  *							of an epoch that ended is destroyed
- *		signed				the last checkpoint signed and where, mode 0600
+ *		signed				the signer's memory (core/memory.h), mode 0600
  *		witness.pem			private key for cosigning other logs, as above
  *		cosigned/			the last checkpoint cosigned of each other log
  *		anchor/				checkpoints handed to custody.anchor_command
- * The only caller of sigmake.
+ * The only caller of sigmake in the server.
  */
 #ifndef CUSTODY_KEYS_H
 #define CUSTODY_KEYS_H
 
-#include "core/checkpoint.h"
+#include "core/request.h"
 #include "core/sigmake.h"
 #include "utils/uuid.h"
 
-/* Which database of which cluster this is; what a copy of it would change. */
-typedef struct CustodyCluster
-{
-	uint64		system_identifier;
-	Oid			database;
-	uint32		timeline;
-} CustodyCluster;
+typedef cc_cluster CustodyCluster;
 
 /* A log's size and root. */
 typedef struct CustodyHead
