@@ -1,6 +1,6 @@
 # pg_custody: tamper-evident ledger inside PostgreSQL
 #
-# src/core and src/bin are compiled without any PostgreSQL include path: the
+# src/core, src/bin and src/signer are compiled without any PostgreSQL include path: the
 # folder is the floor.  "make help" lists the targets.
 
 # Goals that are scripts: they install what a fresh machine lacks, PGXS
@@ -18,16 +18,18 @@ MODULE_big = pg_custody
 CORE_OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/core/*.c)))
 PG_OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/pg/*.c)))
 BIN_OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/bin/*.c)))
+SIGNER_OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/signer/*.c)))
 OBJS = $(CORE_OBJS) $(PG_OBJS)
 SHLIB_LINK = -lcrypto
 
-SCRIPTS_built = pg_custody_verify
+SCRIPTS_built = pg_custody_signer pg_custody_verify
 
 PG_CPPFLAGS = -Isrc -I$(srcdir)/src -DPG_CUSTODY_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS = -MMD -MP -Wextra -Wno-unused-parameter -Wno-sign-compare \
 	-Wno-missing-field-initializers -Wno-cast-function-type
 
-EXTRA_CLEAN = build $(OBJS:.o=.d) $(BIN_OBJS) $(BIN_OBJS:.o=.d)
+EXTRA_CLEAN = build $(OBJS:.o=.d) $(BIN_OBJS) $(BIN_OBJS:.o=.d) \
+	$(SIGNER_OBJS) $(SIGNER_OBJS:.o=.d)
 
 REGRESS = install protect capture types rendering constraints \
 	history proofs history_proofs cosign as_of views coverage witnesses privileges errors uninstall
@@ -49,7 +51,7 @@ FLOOR_CFLAGS = -std=c99 -O2 -g -fPIC -fvisibility=hidden -MMD -MP \
 	-Wall -Wextra -Wconversion -Werror -Isrc -I$(srcdir)/src \
 	-DPG_CUSTODY_VERSION='"$(EXTVERSION)"'
 
-$(CORE_OBJS) $(BIN_OBJS): %.o: %.c
+$(CORE_OBJS) $(BIN_OBJS) $(SIGNER_OBJS): %.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(FLOOR_CFLAGS) -c -o $@ $<
 
@@ -57,7 +59,10 @@ $(CORE_OBJS) $(BIN_OBJS): %.o: %.c
 pg_custody_verify: $(BIN_OBJS) $(filter-out src/core/sigmake.o,$(CORE_OBJS))
 	$(CC) -o $@ $^ $(LDFLAGS) -lcrypto
 
--include $(OBJS:.o=.d) $(BIN_OBJS:.o=.d)
+pg_custody_signer: $(SIGNER_OBJS) $(CORE_OBJS)
+	$(CC) -o $@ $^ $(LDFLAGS) -lcrypto
+
+-include $(OBJS:.o=.d) $(BIN_OBJS:.o=.d) $(SIGNER_OBJS:.o=.d)
 
 include $(srcdir)/test/check.mk
 

@@ -31,9 +31,9 @@ build/trees: test/recompute/trees.c $(CORE_OBJS)
 unit: $(UNIT_TESTS) build/trees
 	prove --exec '' $(UNIT_TESTS) test/recompute/trees.py test/recompute/sets.py
 
-# Core symbols carry the prefix, and neither the core nor the verifier needs
+# Core symbols carry the prefix, and neither the core nor the programs need
 # anything but libc and libcrypto.
-symcheck: $(CORE_OBJS) pg_custody_verify
+symcheck: $(CORE_OBJS) pg_custody_signer pg_custody_verify
 	test/symcheck $(CORE_OBJS)
 
 FUZZ_SECONDS ?= 60

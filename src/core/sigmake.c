@@ -115,11 +115,18 @@ cc_signer_load(cc_signer **s, const char *pem, size_t len)
 	uint8_t		der[DER_MAX];
 	size_t		der_len = decode_pem(der, pem, len);
 	EVP_PKEY   *pkey = NULL;
-	cc_vkey		k;
 
 	if (der_len > 0)
 		pkey = load_der(der, der_len);
 	cc_wipe(der, sizeof(der));
+	return cc_signer_adopt(s, pkey);
+}
+
+cc_status
+cc_signer_adopt(cc_signer **s, EVP_PKEY *pkey)
+{
+	cc_vkey		k;
+
 	/* Only what has a verifier key of ours is of a type we sign with. */
 	if (pkey != NULL && cc_signer_vkey((cc_signer *) pkey, "-", &k) != CC_OK)
 	{

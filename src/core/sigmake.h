@@ -15,6 +15,7 @@
 #define CC_MADE_SIGNATURE_MAX 128
 
 typedef struct cc_signer cc_signer;
+struct evp_pkey_st;
 
 /* A new key pair of CC_SIG_ED25519 or CC_SIG_ECDSA_P256. */
 extern cc_status cc_signer_generate(cc_signer **s, uint8_t type) CC_CHECK_RESULT;
@@ -22,6 +23,8 @@ extern cc_status cc_signer_generate(cc_signer **s, uint8_t type) CC_CHECK_RESULT
 extern cc_status cc_signer_load(cc_signer **s, const char *pem, size_t len) CC_CHECK_RESULT;
 /* From a raw Ed25519 seed (test vectors). */
 extern cc_status cc_signer_from_seed(cc_signer **s, const uint8_t seed[32]) CC_CHECK_RESULT;
+/* Take over a key that OpenSSL holds; CC_E_KEY, and it is freed, when it does not sign checkpoints. */
+extern cc_status cc_signer_adopt(cc_signer **s, struct evp_pkey_st *pkey) CC_CHECK_RESULT;
 /* PKCS#8 PEM, NUL-terminated. */
 extern cc_status cc_signer_store(const cc_signer *s, char pem[CC_PEM_MAX]) CC_CHECK_RESULT;
 /* The verifier key under a name. */

@@ -123,7 +123,7 @@ key_folder(const WitnessKey *key, const CustodyLife *life)
 	char	   *folder;
 
 	if (key->incarnation == life->incarnation.number)
-		return life->folder;
+		return life->ring.folder;
 	if (!custody_ledger_incarnation_of(key->incarnation, &made) ||
 		made.cluster.database != MyDatabaseId)
 		return NULL;
@@ -195,7 +195,7 @@ key_step(Witness *w)
 		folder = key_folder(&key, &life);
 	if (folder == NULL)
 	{
-		folder = life.folder;
+		folder = life.ring.folder;
 		key.verifier_key = custody_keys_create_witness(folder, witness_name(&life));
 		append_key(life.incarnation.number, key.verifier_key);
 		ForceSyncCommit();

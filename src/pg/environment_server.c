@@ -34,7 +34,7 @@
 /* The same in every process of the server. */
 static const char *const server_settings[] = {
 	"archive_mode", "custody.full_verify_at", "custody.heartbeat_interval", "custody.key_directory",
-	"custody.origin", "custody.seal_interval", "custody.verify_interval", "custody.witness_name", "data_checksums", "fsync", "full_page_writes", "hba_file",
+	"custody.origin", "custody.seal_interval", "custody.signer", "custody.verify_interval", "custody.witness_name", "data_checksums", "fsync", "full_page_writes", "hba_file",
 	"ident_file", "log_connections", "shared_preload_libraries", "wal_level"
 };
 

@@ -23,6 +23,7 @@
 #define ERRCODE_CUSTODY_KEY_DIRECTORY		MAKE_SQLSTATE('P','C','2','0','2')
 #define ERRCODE_CUSTODY_SIGNER_REFUSES		MAKE_SQLSTATE('P','C','2','0','3')
 #define ERRCODE_CUSTODY_SEALER_FAILED		MAKE_SQLSTATE('P','C','2','0','4')
+#define ERRCODE_CUSTODY_SIGNER_UNREACHABLE	MAKE_SQLSTATE('P','C','2','0','5')
 /* PC3xx: the ledger */
 #define ERRCODE_CUSTODY_LEDGER_CORRUPTED	MAKE_SQLSTATE('P','C','3','0','1')
 /* PC4xx: what goes to others.  Why a witness refuses: the HTTP status of C2SP

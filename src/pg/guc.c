@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include <limits.h>
+#include <sys/un.h>
 
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -68,6 +69,15 @@ char	   *custody_origin = NULL;
 int			custody_seal_interval = 1000;
 
 /*
+ * "unix:" and the path of the socket of a signer that has the keys; "": they
+ * are in the key directory.
+ */
+char	   *custody_signer = NULL;
+
+/* Longest that a question to the signer may take, in ms. */
+int			custody_signer_timeout = 10000;
+
+/*
  * Make each commit with entries wait for its seal.  SUSET because switching
  * it off leaves an unsealed tail.
  */
@@ -99,6 +109,20 @@ check_origin(char **newval, void **extra, GucSource source)
 	GUC_check_errdetail("An origin consists of letters, digits, dots, slashes and hyphens, has at most %d bytes and neither begins nor ends with a slash.",
 						CC_ORIGIN_MAX);
 	GUC_check_errhint("Use a name like \"hospital.example/ledger\".");
+	return false;
+}
+
+static bool
+check_signer(char **newval, void **extra, GucSource source)
+{
+	static const char scheme[] = "unix:/";
+	size_t		most = sizeof(((struct sockaddr_un *) NULL)->sun_path) - 1;
+
+	if (**newval == '\0' ||
+		(strncmp(*newval, scheme, strlen(scheme)) == 0 && strlen(*newval) - strlen("unix:") <= most))
+		return true;
+	GUC_check_errdetail("A signer is named by the absolute path of its socket, of at most %zu bytes.", most);
+	GUC_check_errhint("Use a value like \"unix:/run/custody/signer\".");
 	return false;
 }
 
@@ -249,6 +273,16 @@ custody_guc_init(void)
 							"Time between two rounds of the sealer.",
 							NULL,
 							&custody_seal_interval, 1000, 10, 3600 * 1000,
+							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomStringVariable("custody.signer",
+							   "Socket of a process that has the private keys and signs.",
+							   "Like \"unix:/run/custody/signer\"; empty means that the keys are in custody.key_directory.",
+							   &custody_signer, "", PGC_SIGHUP,
+							   GUC_SUPERUSER_ONLY, check_signer, NULL, NULL);
+	DefineCustomIntVariable("custody.signer_timeout",
+							"Longest time that the signer may take for an answer.",
+							NULL,
+							&custody_signer_timeout, 10000, 100, 600 * 1000,
 							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 	DefineCustomBoolVariable("custody.synchronous_seal",
 							 "Makes a commit wait until its changes are sealed.",

@@ -17,6 +17,8 @@ extern int	custody_key_epoch;	/* sighup; seconds, 0 = never */
 extern int	custody_key_epoch_blocks;	/* sighup; 0 = no limit */
 extern char *custody_origin;		/* sighup; "" = derived from ledger id */
 extern int	custody_seal_interval;	/* sighup; milliseconds */
+extern char *custody_signer;		/* sighup; "" = keys in the key directory */
+extern int	custody_signer_timeout; /* sighup; milliseconds */
 extern bool custody_synchronous_seal;	/* superuser-set: user may not weaken */
 extern int	custody_verify_interval;	/* sighup; seconds, 0 = never */
 extern char *custody_witness_name;	/* sighup; "" = derived from origin */

@@ -56,7 +56,7 @@ custody_incarnation_owns(const CustodyLife *life, const CustodyBlock *block)
 static bool
 memory_agrees(const CustodyLife *life)
 {
-	const CustodyMemory *memory = &life->memory;
+	const CustodyMemory *memory = &life->ring.memory;
 	bool		own = custody_incarnation_owns(life, &life->last);
 	bool		own_before = custody_incarnation_owns(life, &life->before);
 
@@ -86,8 +86,8 @@ explain(const CustodyLife *life)
 						then->database);
 	if (custody_incarnation_owns(life, &life->last) && custody_copied_leaves())
 		return pstrdup("The ledger was restored from a dump.");
-	if (life->memory.exists && !life->memory.damaged)
-		then = &life->memory.cluster;
+	if (life->ring.memory.exists && !life->ring.memory.damaged)
+		then = &life->ring.memory.cluster;
 	if (then->system_identifier != now->system_identifier)
 		return psprintf("The ledger was restored to another cluster; the system identifier was " UINT64_FORMAT ".",
 						then->system_identifier);
@@ -175,18 +175,25 @@ load_key(CustodyLife *life)
 		life->epoch--;
 }
 
-/* Epoch of a key that signing needs and that has no file, or 0. */
+/* Has a signer signed the last block?  It gives that note again, without keys. */
+static bool
+has_note(const CustodyLife *life)
+{
+	return life->ring.remote && custody_keys_head_equal(&life->ring.memory.head, &life->last.head);
+}
+
+/* Epoch of a key that signing needs and that is not there, or 0. */
 static uint32
 missing_key(const CustodyLife *life)
 {
 	if (life->key_pending)
 		return 0;
-	if (!custody_keys_exists(life->folder, life->epoch))
+	if (!custody_keyring_holds(&life->ring, life->epoch))
 		return life->epoch;
-	if (!custody_keys_exists(life->folder, life->key.epoch))
+	if (!custody_keyring_holds(&life->ring, life->key.epoch))
 		return life->key.epoch;
-	if (custody_incarnation_hands_over(life) && !life->last.is_signed &&
-		!custody_keys_exists(life->folder, life->last.epoch))
+	if (custody_incarnation_hands_over(life) && !life->last.is_signed && !has_note(life) &&
+		!custody_keyring_holds(&life->ring, life->last.epoch))
 		return life->last.epoch;
 	return 0;
 }
@@ -203,9 +210,8 @@ custody_incarnation_load(CustodyLife *life)
 	load_key(life);
 	if (life->incarnation.number == 0)
 		return;
-	life->folder = custody_keys_folder(&life->incarnation.ledger_id);
+	custody_keyring_load(&life->ring, &life->incarnation.ledger_id);
 	life->missing_key = missing_key(life);
-	custody_keys_memory(life->folder, &life->memory);
 	life->copied = is_copy(life);
 	life->same = memory_agrees(life) && life->missing_key == 0 && !life->copied;
 	if (!life->same)
@@ -227,28 +233,31 @@ custody_incarnation_refuse(const CustodyLife *life)
 	if (life->missing_key != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_CUSTODY_KEY_UNUSABLE),
+				 life->ring.remote ?
+				 errmsg("signer at \"%s\" does not have the key of epoch %u",
+						custody_keyring_place(&life->ring), life->missing_key) :
 				 errmsg("key file \"%s\" is missing",
-						custody_keys_path(life->folder, life->missing_key)),
+						custody_keys_path(life->ring.folder, life->missing_key)),
 				 errdetail("The log cannot be signed without the key of epoch %u.", life->missing_key),
-				 errhint("Put the file back, or, if the key is lost, go on under a new one with custody.new_incarnation().")));
-	if (life->memory.damaged)
+				 errhint("Put its file back, or, if the key is lost, go on under a new one with custody.new_incarnation().")));
+	if (life->ring.memory.damaged)
 		ereport(ERROR,
 				(errcode(ERRCODE_CUSTODY_SIGNER_REFUSES),
-				 errmsg("signer's memory in \"%s\" cannot be read", life->folder),
+				 errmsg("signer's memory in \"%s\" cannot be read", custody_keyring_place(&life->ring)),
 				 errdetail("The file does not hold the last checkpoint the signer made."),
 				 errhint("%s", hint)));
-	if (!life->memory.exists)
+	if (!life->ring.memory.exists)
 		ereport(ERROR,
 				(errcode(ERRCODE_CUSTODY_SIGNER_REFUSES),
-				 errmsg("signer's memory in \"%s\" is missing", life->folder),
+				 errmsg("signer's memory in \"%s\" is missing", custody_keyring_place(&life->ring)),
 				 errdetail("The log was signed up to size " UINT64_FORMAT ".", sealed_size(life)),
 				 errhint("%s", hint)));
 	ereport(ERROR,
 			(errcode(ERRCODE_CUSTODY_SIGNER_REFUSES),
 			 errmsg("signer refuses to go on from a log it did not sign"),
 			 errdetail("It last signed size " UINT64_FORMAT "; the log of this database has size " UINT64_FORMAT "%s.",
-					   life->memory.head.size, sealed_size(life),
-					   life->memory.head.size == sealed_size(life) ? " and another root" : ""),
+					   life->ring.memory.head.size, sealed_size(life),
+					   life->ring.memory.head.size == sealed_size(life) ? " and another root" : ""),
 			 errhint("%s", hint)));
 }
 
@@ -338,8 +347,8 @@ last_signed(const CustodyLife *life)
 {
 	static const CustodyHead none;
 
-	if (life->memory.exists && !life->memory.damaged && !life->copied)
-		return life->memory.head;
+	if (life->ring.memory.exists && !life->ring.memory.damaged && !life->copied)
+		return life->ring.memory.head;
 	if (life->last.exists && life->last.is_signed)
 		return life->last.head;
 	return life->before.exists ? life->before.head : none;
@@ -429,7 +438,7 @@ custody_incarnation_make_key(const CustodyLife *life)
 				 errmsg("key of epoch %u is missing in the ledger", life->last.epoch),
 				 errdetail("A block names the epoch, but its verifier key is not stored."),
 				 errhint("Run \"SELECT * FROM custody.verify()\" to see what was altered.")));
-	custody_keys_create(life->folder, epoch, life->incarnation.origin, &key);
+	custody_keyring_create(&life->ring, &life->cluster, epoch, life->incarnation.origin, &key);
 	values[Anum_key_epoch - 1] = UInt32GetDatum(epoch);
 	values[Anum_key_verifier_key - 1] = CStringGetTextDatum(key.verifier_key);
 	values[Anum_key_txn_no - 1] = Int64GetDatum(custody_append_transaction_number());

@@ -7,6 +7,7 @@
 #define CUSTODY_INCARNATION_H
 
 #include "pg/compat.h"
+#include "pg/keyring.h"
 #include "pg/ledger.h"
 
 /* What the ledger, the signer and the cluster say, and what follows. */
@@ -22,9 +23,8 @@ typedef struct CustodyLife
 	CustodyBlock last;
 	CustodyBlock before;
 	/* the signer and the cluster */
-	char	   *folder;
+	CustodyKeyring ring;
 	uint32		missing_key;	/* epoch of a key that is needed and not there */
-	CustodyMemory memory;
 	CustodyCluster cluster;
 	/* verdict, when the ledger has begun */
 	bool		same;			/* the signer may go on */

@@ -147,7 +147,7 @@ sign_step(CustodySealResult *result)
 	if (custody_incarnation_owns(&life, &life.last) && !life.last.is_signed)
 	{
 		first = !custody_incarnation_owns(&life, &life.before);
-		signer.folder = life.folder;
+		signer.folder = life.ring.folder;
 		signer.epoch = life.last.epoch;
 		signer.origin = life.last.origin;
 		signer.verifier_key = custody_ledger_verifier_key(life.last.epoch);
@@ -155,9 +155,9 @@ sign_step(CustodySealResult *result)
 			custody_check_ledger(CC_E_KEY, psprintf("key of epoch %u", signer.epoch));
 		if (custody_incarnation_hands_over(&life))
 			signer.successor = life.key.verifier_key;
-		note = custody_keys_sign(&signer, &life.cluster,
-								 first ? NULL : &life.before.head,
-								 &life.last.head);
+		note = custody_keyring_sign(&life.ring, &signer, &life.cluster,
+									first ? NULL : &life.before.head,
+									&life.last.head);
 		append_checkpoint(life.last.head.size, note);
 		result->sealed = true;
 	}
@@ -176,7 +176,7 @@ retire_step(void)
 	custody_seal_begin();
 	custody_incarnation_load(&life);
 	if (life.same && life.last.is_signed && !life.key_pending)
-		custody_keys_destroy(life.folder, life.epoch);
+		custody_keyring_destroy(&life.ring, life.epoch);
 	custody_seal_commit();
 }
 
@@ -402,7 +402,7 @@ look_step(const CustodySealRequest *request, MemoryContext context, Plan *plan)
 		(life.same && (request->rotate || custody_incarnation_key_due(&life)));
 	plan->sign = life.same && life.last.exists && !life.last.is_signed;
 	plan->retire = plan->sign || (life.same && life.epoch > 1 &&
-								  custody_keys_exists(life.folder, life.epoch - 1));
+								  custody_keys_exists(life.ring.folder, life.epoch - 1));
 	custody_seal_commit();
 	return go_on;
 }
