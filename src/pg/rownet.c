@@ -8,7 +8,6 @@
  */
 #include "postgres.h"
 
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 
 #include "pg/error.h"
@@ -16,6 +15,7 @@
 
 /* Rows in memory, about a megabyte. */
 #define GROUP_ROWS 8192
+#define FIRST_ROWS 64
 
 typedef struct NetKey
 {
@@ -25,16 +25,29 @@ typedef struct NetKey
 
 typedef struct NetRow
 {
-	NetKey		key;			/* hash key */
+	NetKey		key;
 	uint32		relation;
 	int32		times;
+	char		status;			/* simplehash's */
 } NetRow;
+
+/* Whose digests begin alike may slow down a group, which is small. */
+#define SH_PREFIX rows
+#define SH_ELEMENT_TYPE NetRow
+#define SH_KEY_TYPE NetKey
+#define SH_KEY key
+#define SH_HASH_KEY(tb, key) cc_load_u32((key).row_digest)
+#define SH_EQUAL(tb, a, b) \
+	((a).set == (b).set && memcmp((a).row_digest, (b).row_digest, CC_DIGEST_SIZE) == 0)
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
 
 struct CustodyRowNet
 {
 	MemoryContext context;
-	MemoryContext group;		/* holds rows */
-	HTAB	   *rows;			/* NULL: none yet */
+	rows_hash  *rows;			/* of the group */
 	cc_stream  *stream;
 	MemoryContextCallback release;
 };
@@ -53,8 +66,7 @@ custody_rownet_begin(void)
 	CustodyRowNet *net = MemoryContextAllocZero(context, sizeof(CustodyRowNet));
 
 	net->context = context;
-	net->group = AllocSetContextCreate(context, "pg_custody netted rows",
-									   ALLOCSET_DEFAULT_SIZES);
+	net->rows = rows_create(context, FIRST_ROWS, NULL);
 	net->stream = cc_stream_new();
 	if (net->stream == NULL)
 		custody_check_crypto(CC_E_CRYPTO, "prepare a set hash");
@@ -70,18 +82,6 @@ custody_rownet_end(CustodyRowNet *net)
 	MemoryContextDelete(net->context);
 }
 
-static void
-begin_group(CustodyRowNet *net)
-{
-	HASHCTL		ctl = {0};
-
-	ctl.keysize = sizeof(NetKey);
-	ctl.entrysize = sizeof(NetRow);
-	ctl.hcxt = net->group;
-	net->rows = hash_create("custody netted rows", 256, &ctl,
-							HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-}
-
 void
 custody_rownet_add(CustodyRowNet *net, cc_set *set, uint32 relation,
 				   const uint8 row_digest[CC_DIGEST_SIZE], int32 times)
@@ -90,35 +90,32 @@ custody_rownet_add(CustodyRowNet *net, cc_set *set, uint32 relation,
 	NetRow	   *row;
 	bool		found;
 
-	if (net->rows == NULL)
-		begin_group(net);
 	key.set = set;
 	memcpy(key.row_digest, row_digest, CC_DIGEST_SIZE);
-	row = hash_search(net->rows, &key, HASH_ENTER, &found);
+	row = rows_insert(net->rows, key, &found);
 	if (!found)
 	{
 		row->relation = relation;
 		row->times = 0;
 	}
 	row->times += times;
-	if (hash_get_num_entries(net->rows) >= GROUP_ROWS)
+	if (net->rows->members >= GROUP_ROWS)
 		custody_rownet_flush(net);
 }
 
 void
 custody_rownet_flush(CustodyRowNet *net)
 {
-	HASH_SEQ_STATUS seq;
+	rows_iterator i;
 	NetRow	   *row;
 
-	if (net->rows == NULL)
+	if (net->rows->members == 0)
 		return;
-	hash_seq_init(&seq, net->rows);
-	while ((row = hash_seq_search(&seq)) != NULL)
+	rows_start_iterate(net->rows, &i);
+	while ((row = rows_iterate(net->rows, &i)) != NULL)
 		if (row->times != 0)
 			custody_check_crypto(cc_set_add(row->key.set, net->stream, row->relation,
 											row->key.row_digest, row->times),
 								 "compute a set hash");
-	net->rows = NULL;
-	MemoryContextReset(net->group);
+	rows_reset(net->rows);
 }
