@@ -234,9 +234,19 @@ add_granted(Note *n, const GrantStmt *grant)
 		add_relation(n, RangeVarGetRelid(lfirst_node(RangeVar, lc), NoLock, true));
 }
 
-/* The parent that a table has left is not named otherwise. */
+/* A partition that left a protected table has lost its triggers. */
 static void
-add_former_parents(Note *n, const AlterTableStmt *alter)
+add_former_partition(Note *n, const PartitionCmd *cmd)
+{
+	Oid			relid = RangeVarGetRelid(cmd->name, NoLock, true);
+
+	if (OidIsValid(relid))
+		n->what.tables = list_append_unique_oid(n->what.tables, relid);
+}
+
+/* The other table that a command on inheritance concerns is not named otherwise. */
+static void
+add_former_relatives(Note *n, const AlterTableStmt *alter)
 {
 	ListCell   *lc;
 
@@ -246,6 +256,8 @@ add_former_parents(Note *n, const AlterTableStmt *alter)
 
 		if (cmd->subtype == AT_DropInherit && IsA(cmd->def, RangeVar))
 			add_table(n, RangeVarGetRelid((RangeVar *) cmd->def, NoLock, true));
+		else if (cmd->subtype == AT_DetachPartition)
+			add_former_partition(n, (PartitionCmd *) cmd->def);
 	}
 }
 
@@ -280,7 +292,7 @@ custody_ddl_note_touched(List *touched, Node *command)
 	if (IsA(command, GrantStmt))
 		add_granted(&n, (GrantStmt *) command);
 	else if (IsA(command, AlterTableStmt))
-		add_former_parents(&n, (AlterTableStmt *) command);
+		add_former_relatives(&n, (AlterTableStmt *) command);
 	note_end(&n);
 }
 

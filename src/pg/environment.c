@@ -53,7 +53,7 @@ custody_environment_is_late(const char *name)
 {
 	static const char *const kinds[] = {
 		"configuration", "event trigger", "extension ", "module", "role ",
-		"roles", "scoped settings", "server ", "settings"
+		"roles", "scoped settings", "server ", "settings", "trigger row"
 	};
 
 	for (int i = 0; i < lengthof(kinds); i++)
@@ -493,9 +493,12 @@ survey_some(CustodySurvey *s, const CustodyItems *recorded, const CustodyNote *n
 
 	foreach(lc, note->tables)
 	{
+		Oid			root = custody_schema_root(lfirst_oid(lc));
+		CustodyProtection *p = custody_schema_protection(root, s->snapshot);
+
 		if (is_recorded(recorded, custody_survey_table_group(lfirst_oid(lc))))
-			custody_survey_table(s, lfirst_oid(lc));
-		roots = list_append_unique_oid(roots, custody_schema_root(lfirst_oid(lc)));
+			custody_survey_table(s, lfirst_oid(lc), p != NULL ? p->relation_id : 0);
+		roots = list_append_unique_oid(roots, root);
 	}
 	foreach(lc, roots)
 		custody_survey_capture(s, lfirst_oid(lc));

@@ -41,6 +41,7 @@ typedef struct CustodySurvey
 {
 	CustodyItems *items;
 	Snapshot	snapshot;
+	uint32		protection;		/* of the table described, 0 = none */
 	List	   *types;			/* OIDs met on the way */
 	List	   *functions;
 	List	   *watched;		/* relations whose change matters */
@@ -83,7 +84,8 @@ extern char *custody_item_definition(PGFunction function, Oid oid);
 
 /* Names the group of a table. */
 extern char *custody_survey_table_group(Oid relid);
-extern void custody_survey_table(CustodySurvey *s, Oid relid);
+/* protection: under which it stands, 0 = none. */
+extern void custody_survey_table(CustodySurvey *s, Oid relid, uint32 protection);
 
 /* environment_object.c */
 
@@ -125,6 +127,7 @@ extern void custody_survey_machinery(CustodySurvey *s);
 #define CUSTODY_ITEM_CAPTURE "capture"
 #define CUSTODY_ITEM_COMPLETE "complete"
 #define CUSTODY_ITEM_CLOCK "server clock"
+#define CUSTODY_ITEM_EXTENSION "extension pg_custody"
 #define CUSTODY_ITEM_IDENTITY "server identity"
 #define CUSTODY_ITEM_START "server start"
 #define CUSTODY_ITEM_HEARTBEAT "settings/custody.heartbeat_interval"

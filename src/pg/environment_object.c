@@ -12,6 +12,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/transam.h"
+#include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
@@ -22,6 +23,7 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "commands/extension.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -248,6 +250,10 @@ event_triggers(CustodySurvey *s, const char *group, Oid unused)
 								   NameStr(form->evtevent), tags(tuple, RelationGetDescr(rel)),
 								   custody_item_role(form->evtowner),
 								   format_procedure_qualified(form->evtfoid)));
+		if (getExtensionOfObject(EventTriggerRelationId, form->oid) == get_extension_oid("pg_custody", true))
+			custody_items_add(s->items,
+							  psprintf("trigger row %s", quote_identifier(NameStr(form->evtname))),
+							  psprintf("%u", HeapTupleHeaderGetRawXmin(tuple->t_data)));
 		s->functions = list_append_unique_oid(s->functions, form->evtfoid);
 	}
 	systable_endscan(scan);
@@ -342,9 +348,9 @@ custody_survey_ledger(CustodySurvey *s)
 	ListCell   *lc;
 
 	custody_survey_guarded(s, "schema custody", describe_schema, namespace);
-	custody_survey_guarded(s, "extension pg_custody", extension, InvalidOid);
+	custody_survey_guarded(s, CUSTODY_ITEM_EXTENSION, extension, InvalidOid);
 	foreach(lc, objects_in(s, RelationRelationId, Anum_pg_class_relnamespace, namespace))
-		custody_survey_table(s, lfirst_oid(lc));
+		custody_survey_table(s, lfirst_oid(lc), 0);
 	foreach(lc, objects_in(s, ProcedureRelationId, Anum_pg_proc_pronamespace, namespace))
 		s->functions = list_append_unique_oid(s->functions, lfirst_oid(lc));
 }

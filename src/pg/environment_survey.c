@@ -92,8 +92,9 @@ custody_survey_machinery(CustodySurvey *s)
 /* Together */
 
 static void
-survey_protection(CustodySurvey *s, Oid root)
+survey_protection(CustodySurvey *s, const CustodyProtection *p)
 {
+	Oid			root = p->relid;
 	List	   *tables = list_make1_oid(root);
 	ListCell   *lc;
 
@@ -101,7 +102,7 @@ survey_protection(CustodySurvey *s, Oid root)
 		tables = find_all_inheritors(root, NoLock, NULL);
 	custody_survey_capture(s, root);
 	foreach(lc, tables)
-		custody_survey_table(s, lfirst_oid(lc));
+		custody_survey_table(s, lfirst_oid(lc), p->relation_id);
 }
 
 static List *
@@ -132,7 +133,7 @@ custody_survey_all(CustodySurvey *s)
 		CustodyProtection *p = lfirst(lc);
 
 		if (!p->released && SearchSysCacheExists1(RELOID, ObjectIdGetDatum(p->relid)))
-			survey_protection(s, p->relid);
+			survey_protection(s, p);
 	}
 	custody_survey_machinery(s);
 	custody_survey_ledger(s);

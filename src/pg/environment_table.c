@@ -47,6 +47,7 @@
 #include "utils/syscache.h"
 
 #include "pg/environment.h"
+#include "pg/protect.h"
 
 /* The table being described. */
 typedef struct Table
@@ -260,7 +261,11 @@ constraint(Table *t, HeapTuple tuple, TupleDesc desc)
 	note_functions(t, ConstraintRelationId, form->oid);
 }
 
-/* The triggers behind a constraint are named by numbers: they stand with it. */
+/*
+ * The triggers behind a constraint are named by numbers: they stand with it.
+ * Of our own, the transaction that wrote the row stands in an item of its own:
+ * nothing but a command on the trigger or an edit of the catalog changes it.
+ */
 static void
 trigger(Table *t, HeapTuple tuple, TupleDesc desc)
 {
@@ -274,6 +279,10 @@ trigger(Table *t, HeapTuple tuple, TupleDesc desc)
 		psprintf("enabled %c type %d%s%s; %s", form->tgenabled, form->tgtype,
 				 form->tgisinternal ? " internal" : "",
 				 OidIsValid(form->tgparentid) ? " of the parent" : "", text));
+	if (t->survey->protection != 0 && custody_protect_is_trigger(NameStr(form->tgname)))
+		put(t, "trigger row", NameStr(form->tgname),
+			psprintf("%u, of table %u, protection %u", HeapTupleHeaderGetRawXmin(tuple->t_data),
+					 t->relid, t->survey->protection));
 	t->survey->functions = list_append_unique_oid(t->survey->functions, form->tgfoid);
 }
 
@@ -455,7 +464,7 @@ custody_survey_table_group(Oid relid)
 }
 
 void
-custody_survey_table(CustodySurvey *s, Oid relid)
+custody_survey_table(CustodySurvey *s, Oid relid, uint32 protection)
 {
 	char	   *group;
 
@@ -468,6 +477,7 @@ custody_survey_table(CustodySurvey *s, Oid relid)
 	}
 	group = custody_survey_table_group(relid);
 	s->watched = lappend_oid(s->watched, relid);
+	s->protection = protection;
 	if (group != NULL)
 		custody_survey_guarded(s, group, describe, relid);
 	UnlockRelationOid(relid, AccessShareLock);

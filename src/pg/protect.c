@@ -108,6 +108,13 @@ run_ddl(const char *command)
 }
 
 bool
+custody_protect_is_trigger(const char *name)
+{
+	return strcmp(name, CUSTODY_ROW_TRIGGER) == 0 ||
+		strcmp(name, CUSTODY_TRUNCATE_TRIGGER) == 0;
+}
+
+bool
 custody_protect_has_trigger(Oid relid, const char *name)
 {
 	return OidIsValid(get_trigger_oid(relid, name, true));

@@ -19,6 +19,8 @@
 /* True while this module makes or drops triggers: the event triggers then
  * have nothing to record. */
 extern bool custody_protect_running_ddl(void);
+/* Is that the name of one of our triggers? */
+extern bool custody_protect_is_trigger(const char *name);
 /* Does the table have a trigger of that name? */
 extern bool custody_protect_has_trigger(Oid relid, const char *name);
 /* Give a leaf its truncate trigger if it has none. */

@@ -33,6 +33,7 @@ typedef struct KnownItem
 {
 	uint8		key[CC_DIGEST_SIZE];	/* hash key: digest of the name */
 	uint64		number;
+	int64		txn_no;			/* of the entry that holds */
 	cc_slice	name;
 	cc_slice	text;			/* empty: no such item */
 	/* an item that says whether capture is complete */
@@ -203,6 +204,94 @@ follow_capture(CustodyVerify *v, KnownItem *item)
 	}
 }
 
+/* Rows of our triggers */
+
+/* Rest of a slice after a text that it begins with; false if it does not. */
+static bool
+cut_prefix(cc_slice *slice, const char *prefix)
+{
+	size_t		len = strlen(prefix);
+
+	if (slice->len < len || memcmp(slice->data, prefix, len) != 0)
+		return false;
+	slice->data += len;
+	slice->len -= len;
+	return true;
+}
+
+/*
+ * The trigger of which an item names the row: 'TABLE' and the name of the item
+ * that says how the trigger is.  False if it is no such item.
+ */
+static bool
+names_trigger_row(cc_slice name, char **table, char **trigger)
+{
+	cc_slice	rest = name;
+	char	   *text;
+	char	   *row;
+
+	*table = NULL;
+	if (cut_prefix(&rest, "trigger row "))
+	{
+		*trigger = psprintf("event trigger %s", show(rest));
+		return true;
+	}
+	if (!cut_prefix(&rest, "table "))
+		return false;
+	text = show(rest);
+	row = strstr(text, "/trigger row \"");
+	if (row == NULL)
+		return false;
+	*trigger = psprintf("table %.*s/trigger %s", (int) (row - text), text,
+						row + strlen("/trigger row "));
+	*table = pnstrdup(text, row - text);
+	return true;
+}
+
+/* Has the entry's own transaction changed that item as well? */
+static bool
+changed_with(CustodyVerify *v, const char *name)
+{
+	cc_slice	slice = custody_canonical_slice(name);
+	bool		found;
+	KnownItem  *item = find_item(v, slice, false, &found);
+
+	return found && item->txn_no == v->place.txn_no;
+}
+
+/* Is the row of the same table and protection, whoever wrote it? */
+static bool
+same_trigger(const char *before, const char *after)
+{
+	const char *digits = "0123456789";
+
+	return strcmp(before + strspn(before, digits), after + strspn(after, digits)) == 0;
+}
+
+/*
+ * The row of one of our triggers was written anew, but reads as before: it was
+ * changed and changed back, with nobody looking in between.  Not so where the
+ * trigger itself is another one: recorded with it, of a new table or protection, after an
+ * update of the extension, or in another place.  Entries of one look are in order
+ * of names, so those come before.
+ */
+static void
+follow_trigger_row(CustodyVerify *v, const KnownItem *item, cc_slice after)
+{
+	char	   *table;
+	char	   *trigger;
+
+	if (item->text.len == 0 || after.len == 0 ||
+		!names_trigger_row(item->name, &table, &trigger) ||
+		!same_trigger(show(item->text), show(after)) ||
+		changed_with(v, trigger) || changed_with(v, CUSTODY_ITEM_IDENTITY) ||
+		changed_with(v, CUSTODY_ITEM_EXTENSION))
+		return;
+	custody_verify_tampering(v, "capture_gap", table, v->place.leaf_index,
+							 psprintf("row of transaction %s, then %s", show(item->text), show(after)),
+							 "the row of %s was written anew between two looks, though it reads as before", trigger);
+}
+
 /* Entries */
 
 static bool
@@ -259,9 +348,12 @@ custody_verify_environment_event(CustodyVerify *v, const cc_entry *e)
 	if (!found)
 	{
 		item->name = keep(v, event.name);
+		item->text.len = 0;
 		item->gap = false;
 	}
+	follow_trigger_row(v, item, event.after);
 	item->number = event.number;
+	item->txn_no = v->place.txn_no;
 	item->text = keep(v, event.after);
 	environment->current = false;
 	if (is_capture(event.name))
@@ -391,6 +483,20 @@ custody_verify_environment_block(CustodyVerify *v, bool whole)
 
 /* As it is */
 
+/* Triggers of a table that was protected anew: its entries say so. */
+static bool
+is_protected_anew(const CustodyItem *before, const CustodyItem *after)
+{
+	char	   *table;
+	char	   *trigger;
+	cc_slice	name;
+
+	if (before == NULL || after == NULL)
+		return false;
+	name = custody_canonical_slice(before->name);
+	return names_trigger_row(name, &table, &trigger) && !same_trigger(before->text, after->text);
+}
+
 /*
  * Of late items the next block says what changed.  What is wrong with capture
  * has been reported, part by part.
@@ -402,7 +508,8 @@ report_change(void *arg, const CustodyItem *before, const CustodyItem *after)
 	CustodyFinding f = {CUSTODY_WARNING, "environment_changed"};
 
 	if (custody_environment_is_late(name) ||
-		strncmp(name, CUSTODY_ITEM_CAPTURE, strlen(CUSTODY_ITEM_CAPTURE)) == 0)
+		strncmp(name, CUSTODY_ITEM_CAPTURE, strlen(CUSTODY_ITEM_CAPTURE)) == 0 ||
+		is_protected_anew(before, after))
 		return;
 	f.leaf_index = CUSTODY_NO_LEAF;
 	f.message = psprintf(before == NULL ? "%s is there without an entry" :

@@ -35,27 +35,20 @@ unlike($node->safe_psql('postgres', q{SELECT custody.audit_report('2090-01-01')}
 	'and those before it');
 like($node->safe_psql('postgres', q{SELECT custody.audit_report("to" => '2020-01-01')}), qr/^  Nothing was sealed\.$/m, 'an empty time line says so');
 
-# Tampering: two deeds that nothing records, one of them over when an honest
+# Tampering: two deeds that nothing records (the triggers are there, but the table
+# says it has none), one of them over when an honest
 # change shows it
 $node->safe_psql('postgres', q{
-	ALTER EVENT TRIGGER custody_ddl DISABLE;
-	ALTER TABLE patient DISABLE TRIGGER ALL;
+	UPDATE pg_class SET relhastriggers = false WHERE oid = 'patient'::regclass;
 	UPDATE patient SET dose = 99 WHERE id = 80;
-	ALTER TABLE patient ENABLE TRIGGER ALL;
-	ALTER TABLE patient ENABLE ALWAYS TRIGGER "!custody_capture";
-	ALTER TABLE patient ENABLE ALWAYS TRIGGER "!custody_truncate";
-	ALTER EVENT TRIGGER custody_ddl ENABLE ALWAYS});
+	UPDATE pg_class SET relhastriggers = true WHERE oid = 'patient'::regclass});
 $node->safe_psql('postgres', q{SET application_name = 'ward'; SELECT custody.set_context('<dr.& kim>'); UPDATE patient SET name = 'honest' WHERE id = 80});
 $node->safe_psql('postgres', q{BEGIN; SELECT custody.set_context('<dr.& kim>'); UPDATE patient SET name = 'honester' WHERE id = 80; COMMIT});
 $node->safe_psql('postgres', 'SELECT custody.seal()');
 $node->safe_psql('postgres', q{
-	ALTER EVENT TRIGGER custody_ddl DISABLE;
-	ALTER TABLE reading DISABLE TRIGGER ALL;
+	UPDATE pg_class SET relhastriggers = false WHERE oid = 'reading'::regclass;
 	INSERT INTO reading VALUES ('2026-09-09', 9);
-	ALTER TABLE reading ENABLE TRIGGER ALL;
-	ALTER TABLE reading ENABLE ALWAYS TRIGGER "!custody_capture";
-	ALTER TABLE reading ENABLE ALWAYS TRIGGER "!custody_truncate";
-	ALTER EVENT TRIGGER custody_ddl ENABLE ALWAYS});
+	UPDATE pg_class SET relhastriggers = true WHERE oid = 'reading'::regclass});
 
 my $incidents = $node->safe_psql('postgres', q{
 	SELECT relation, severity, codes, findings, row_keys, after IS NOT NULL, before IS NOT NULL, after < before,
