@@ -357,6 +357,13 @@ cc_audit_leaf_end(cc_audit *a, cc_findings *f)
 					   "the transaction's entries do not hash to the root in its record");
 }
 
+void
+cc_audit_entries_checked(cc_audit *a)
+{
+	a->entries += a->entry_count;
+	a->in_record = false;
+}
+
 /* Checkpoints */
 
 /* A good signature confirms the header it covers. */

@@ -221,6 +221,12 @@ extern bool cc_audit_private(cc_audit *a, const cc_entry *e,
 							 const void *data, size_t len, cc_findings *f);
 extern void cc_audit_leaf_end(cc_audit *a, cc_findings *f);
 /*
+ * Instead of the entries of a transaction record and cc_audit_leaf_end(): the
+ * caller has found that they are row-level, whole, as many as the record
+ * counts and hash to its root.
+ */
+extern void cc_audit_entries_checked(cc_audit *a);
+/*
  * After a block's last leaf; note NULL = there is none.  On success the engine
  * holds the head; after a mismatch it goes on from the recomputed tree, with
  * a->diverged set.  a->signer tells whose signature was good, and

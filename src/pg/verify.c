@@ -127,6 +127,7 @@ verify_all(CustodyVerify *v, ArrayType *anchors)
 	custody_verify_events_end(v);
 	custody_verify_cosignatures(v);
 	custody_verify_state(v);
+	custody_verify_ahead_end(v);
 	custody_verify_capture(v);
 	custody_verify_environment_end(v);
 	PopActiveSnapshot();

@@ -7,6 +7,7 @@
  * checkpoints and anchors against the tree, verify_cosignature.c what witnesses
  * said of them, verify_events.c our tables against the control events,
  * verify_state.c live rows against the ledger (verify_state.h);
+ * verify_ahead.c has parallel workers do most of this before the walk;
  * verify_capture.c looks at the triggers, verify_environment.c at everything
  * around them; verify_report.c makes the findings.
  */
@@ -19,6 +20,7 @@
 #include "utils/array.h"
 #include "utils/hsearch.h"
 #include "utils/snapshot.h"
+#include "utils/tuplesort.h"
 #include "utils/tuplestore.h"
 
 #include "core/audit.h"
@@ -61,6 +63,7 @@ struct CustodyVerifyTree;
 struct CustodyVerifyState;
 struct CustodyVerifyEvents;
 struct CustodyVerifyEnvironment;
+struct CustodyVerifyAhead;
 
 typedef struct CustodyVerify
 {
@@ -96,6 +99,9 @@ typedef struct CustodyVerify
 	struct CustodyVerifyEnvironment *environment;
 	struct CustodyVerifyState *state;
 	struct CustodyVerifySets *sets;
+	/* reading ahead of the walk */
+	bool		ahead;			/* this is done now */
+	struct CustodyVerifyAhead *read_ahead;	/* NULL: nothing was read ahead */
 } CustodyVerify;
 
 /* verify_report.c */
@@ -211,6 +217,11 @@ extern bool custody_verify_load_transaction(CustodyVerify *v, uint64 xact_id, in
 											const uint8 *root, CustodyTransaction *t);
 /* The table's columns against the record, at the current place. */
 extern void custody_verify_transaction_columns(CustodyVerify *v, const CustodyTransaction *t);
+/* Walk the transaction's entries under the schema versions known. */
+extern void custody_verify_walk_begin(CustodyVerify *v, CustodyEntryWalk *walk,
+									  const CustodyTransactionRow *row);
+/* The transaction has chunks, if any. */
+extern void custody_verify_note_chunks(CustodyVerify *v, const CustodyTransactionRow *row);
 /* Root over the entries as they are. */
 extern void custody_verify_root(CustodyVerify *v, const CustodyTransactionRow *row,
 								uint8 root[CC_DIGEST_SIZE]);
@@ -232,8 +243,21 @@ extern void custody_verify_lost_chunks(CustodyVerify *v);
 /* verify_lookup.c */
 
 extern void custody_verify_lookup_init(CustodyVerify *v);
-/* Lookup numbers of a sealed entry that is as it was sealed. */
+/* Sum over the lookup numbers of sealed entries. */
+typedef struct CustodyLookupSum
+{
+	int64		count;
+	uint64		sum;
+} CustodyLookupSum;
+
+/* The key of the sums, drawn for this run. */
+extern uint64 *custody_verify_lookup_key(CustodyVerify *v);
+/* Add the numbers of a sealed entry that is as it was sealed. */
+extern void custody_verify_lookup_weigh(CustodyVerify *v, const CustodyEntryWalk *walk,
+										CustodyLookupSum *sum);
+/* Such an entry, or entries, of the log. */
 extern void custody_verify_lookup_entry(CustodyVerify *v, const CustodyEntryWalk *walk);
+extern void custody_verify_lookup_add(CustodyVerify *v, const CustodyLookupSum *sum);
 /* Some entry's lookup numbers are not known: log_lookup cannot be judged. */
 extern void custody_verify_lookup_uncertain(CustodyVerify *v);
 extern void custody_verify_lookup_end(CustodyVerify *v);
@@ -250,12 +274,34 @@ extern void custody_verify_sets_settle(CustodyVerify *v, const bytea *header,
 extern bool custody_verify_sets_settled(CustodyVerify *v);
 /* After all leaves: what is stored against the last header. */
 extern void custody_verify_sets_check(CustodyVerify *v, int64 size);
+/* Are the rows that are compared with their entries to be added up as well? */
+extern bool custody_verify_sets_compared(CustodyVerify *v);
 struct CustodyLeafState;
-/* A live row was read that is compared with its entries. */
+/* Its rows are to be added up from now on. */
+extern void custody_verify_sets_want(CustodyVerify *v, struct CustodyLeafState *leaf);
+/* All rows that were read are in their sets now. */
+extern void custody_verify_sets_flush(CustodyVerify *v);
+/* A live row was read. */
 extern void custody_verify_sets_live(CustodyVerify *v, struct CustodyLeafState *leaf,
 									 const uint8 row_digest[CC_DIGEST_SIZE]);
 /* After all rows: tables without a finding against their set hashes. */
 extern void custody_verify_sets_confirm(CustodyVerify *v);
+
+/* verify_ahead.c; see verify_ahead.h */
+
+/* Have workers read the leaves that are to be verified, and the rows of large tables. */
+extern void custody_verify_ahead_leaves(CustodyVerify *v);
+/* Have workers only add up the rows of large tables. */
+extern void custody_verify_ahead_tables(CustodyVerify *v);
+/* Were the entries of this leaf found as they were sealed?  It is walked over. */
+extern bool custody_verify_ahead_take(CustodyVerify *v, int64 leaf_index);
+/* Was a record's leaf taken? */
+extern bool custody_verify_ahead_taken(CustodyVerify *v, uint64 position);
+/* After the walk: the lookup numbers of the leaves that were taken. */
+extern void custody_verify_ahead_lookups(CustodyVerify *v);
+/* The records that were made, sorted; ends them. */
+extern Tuplesortstate *custody_verify_ahead_sorted(CustodyVerify *v);
+extern void custody_verify_ahead_end(CustodyVerify *v);
 
 /* verify_ledger.c */
 

@@ -12,29 +12,17 @@
  */
 #include "postgres.h"
 
-#include "access/stratnum.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "pg/compat.h"
-#include "pg/sealentries.h"
-#include "pg/verify.h"
+#include "pg/verify_marks.h"
 
 /* Withheld entries that are named when no erasure explains them. */
 #define WITHHELD_NAMED 100
 
 /* Entries of one leaf that are named when their marks differ. */
 #define SUSPECTS_NAMED 100
-
-/* Marks at hand: of a small transaction all, of a large one those of a row. */
-typedef struct Marks
-{
-	CustodyVerify *v;
-	bool		any;			/* there should be some */
-	bytea	   *bytes;			/* NULL: none known */
-	int64		first;			/* entry of the first */
-	bool		in_leaf;
-} Marks;
 
 void
 custody_verify_entries_init(CustodyVerify *v)
@@ -86,63 +74,7 @@ custody_verify_transaction_columns(CustodyVerify *v, const CustodyTransaction *t
 								 (unsigned long long) t->row.xact_id, (unsigned long long) t->record.xid);
 }
 
-/* Marks */
-
-static void
-marks_begin(Marks *m, CustodyVerify *v, bool marked, const bytea *marks)
-{
-	m->v = v;
-	m->any = marked;
-	m->bytes = (bytea *) marks;
-	m->first = 0;
-	m->in_leaf = marks != NULL;
-}
-
-/* Load the row of log_subtree for an entry. */
-static void
-marks_load(Marks *m, int64 entry_no)
-{
-	MemoryContext old = MemoryContextSwitchTo(m->v->scratch);
-	int64		row = entry_no / CUSTODY_SUBTREE_ENTRIES;
-	ScanKeyData keys[2];
-	CustodyScan scan;
-
-	m->bytes = NULL;
-	m->first = row * CUSTODY_SUBTREE_ENTRIES;
-	custody_catalog_key_int8(&keys[0], Anum_subtree_txn_no, BTEqualStrategyNumber,
-							 m->v->place.txn_no);
-	custody_catalog_key_int8(&keys[1], Anum_subtree_tile_index, BTEqualStrategyNumber, row);
-	custody_catalog_scan_begin(&scan, CUSTODY_LOG_SUBTREE, CUSTODY_SUBTREE_PKEY,
-							   m->v->snapshot, ForwardScanDirection, 2, keys);
-	if (custody_catalog_scan_next(&scan))
-		m->bytes = custody_catalog_get_bytea(&scan, Anum_subtree_marks);
-	custody_catalog_scan_end(&scan);
-	MemoryContextSwitchTo(old);
-}
-
-/* Does the entry's hash begin as its mark says? */
-static bool
-marks_agree(Marks *m, int64 entry_no, const uint8 hash[CC_DIGEST_SIZE])
-{
-	Size		at;
-
-	if (!m->any)
-		return true;
-	if (!m->in_leaf && entry_no % CUSTODY_SUBTREE_ENTRIES == 0)
-		marks_load(m, entry_no);
-	at = (entry_no - m->first) * CUSTODY_MARK_SIZE;
-	return m->bytes != NULL && entry_no >= m->first &&
-		at + CUSTODY_MARK_SIZE <= VARSIZE_ANY_EXHDR(m->bytes) &&
-		memcmp(VARDATA_ANY(m->bytes) + at, hash, CUSTODY_MARK_SIZE) == 0;
-}
-
-/* Are there as many as entries? */
-static bool
-marks_end(const Marks *m, int64 entries)
-{
-	return !m->any || m->bytes == NULL || entries == 0 ||
-		VARSIZE_ANY_EXHDR(m->bytes) == (entries - m->first) * CUSTODY_MARK_SIZE;
-}
+/* Suspects */
 
 /* Remember an entry that is not what was sealed, if the root says so too. */
 static void
@@ -273,7 +205,7 @@ lost_entry(CustodyVerify *v, cc_audit *a, const CustodyEntryWalk *walk,
 /* Give the engine an entry; false if it cannot be read. */
 static bool
 audit_entry(CustodyVerify *v, cc_audit *a, const CustodyEntryWalk *walk,
-			const CustodyVerifyVersion *version, Marks *marks, cc_entry *e)
+			const CustodyVerifyVersion *version, CustodyMarks *marks, cc_entry *e)
 {
 	bool		row = cc_kind_is_row(walk->head.kind);
 	bool		good;
@@ -288,7 +220,7 @@ audit_entry(CustodyVerify *v, cc_audit *a, const CustodyEntryWalk *walk,
 	if (good && walk->opened == NULL)
 		(void) cc_audit_private(a, e, version ? &version->schema : NULL, &v->private_part,
 								walk->private_part.data, walk->private_part.len, &v->found);
-	if (!marks_agree(marks, walk->entry_no, a->entry_hash))
+	if (!custody_marks_agree(marks, walk->entry_no, a->entry_hash))
 		note_suspect(v, good ? e : NULL, version);
 	if (!good)
 		custody_verify_report_found(v, NULL, NULL);
@@ -313,7 +245,7 @@ read_entry(CustodyVerify *v, const CustodyEntryWalk *walk,
 }
 
 static void
-check_entry(CustodyVerify *v, cc_audit *a, const CustodyEntryWalk *walk, Marks *marks)
+check_entry(CustodyVerify *v, cc_audit *a, const CustodyEntryWalk *walk, CustodyMarks *marks)
 {
 	CustodyVerifyVersion *version = NULL;
 	cc_entry	e;
@@ -335,12 +267,17 @@ check_entry(CustodyVerify *v, cc_audit *a, const CustodyEntryWalk *walk, Marks *
 	}
 }
 
-static void
-walk_begin(CustodyVerify *v, CustodyEntryWalk *walk, const CustodyTransactionRow *row)
+void
+custody_verify_walk_begin(CustodyVerify *v, CustodyEntryWalk *walk, const CustodyTransactionRow *row)
 {
 	custody_reader_walk_row(walk, row->txn_no, row, v->snapshot);
 	walk->find_schema = find_schema;
 	walk->find_arg = v;
+}
+
+void
+custody_verify_note_chunks(CustodyVerify *v, const CustodyTransactionRow *row)
+{
 	if (row->first_entry != 0)
 		(void) hash_search(v->chunked, &row->txn_no, HASH_ENTER, NULL);
 }
@@ -353,7 +290,8 @@ custody_verify_root(CustodyVerify *v, const CustodyTransactionRow *row,
 	cc_frontier entries;
 
 	cc_frontier_init(&entries);
-	walk_begin(v, &walk, row);
+	custody_verify_walk_begin(v, &walk, row);
+	custody_verify_note_chunks(v, row);
 	while (custody_reader_walk_next(&walk))
 	{
 		uint8		hash[CC_DIGEST_SIZE];
@@ -371,19 +309,20 @@ custody_verify_entries(CustodyVerify *v, cc_audit *a, const CustodyTransactionRo
 					   bool marked, const bytea *leaf_marks)
 {
 	CustodyEntryWalk walk;
-	Marks		marks;
+	CustodyMarks		marks;
 	bool		damaged;
 
-	walk_begin(v, &walk, row);
+	custody_verify_walk_begin(v, &walk, row);
+	custody_verify_note_chunks(v, row);
 	walk.heads_only = a == NULL;
-	marks_begin(&marks, v, marked, leaf_marks);
+	custody_marks_begin(&marks, v, marked, leaf_marks);
 	while (custody_reader_walk_next(&walk))
 	{
 		CHECK_FOR_INTERRUPTS();
 		v->place.entry_no = walk.entry_no;
 		check_entry(v, a, &walk, &marks);
 	}
-	if (a != NULL && !marks_end(&marks, walk.next_entry_no))
+	if (a != NULL && !custody_marks_end(&marks, walk.next_entry_no))
 		v->marks_wrong = true;
 	damaged = walk.damaged;
 	custody_reader_walk_end(&walk);

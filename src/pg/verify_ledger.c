@@ -363,6 +363,7 @@ custody_verify_ledger(CustodyVerify *v, ArrayType *anchors)
 		walk_begin(w);
 	}
 	custody_verify_tree_init(v, anchors, v->since);
+	custody_verify_ahead_leaves(v);
 	read_verified(w);
 	MemoryContextSwitchTo(v->scratch);
 	walk_blocks(w);
@@ -381,6 +382,7 @@ custody_verify_ledger(CustodyVerify *v, ArrayType *anchors)
 	if (v->since == 0)
 	{
 		custody_verify_withheld(v, loose);
+		custody_verify_ahead_lookups(v);
 		custody_verify_lookup_end(v);
 	}
 	if (!custody_verify_sets_settled(v))

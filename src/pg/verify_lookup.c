@@ -22,9 +22,8 @@ typedef struct CustodyVerifyLookup
 {
 	uint64		key[2];
 	bool		uncertain;
-	int64		expected;
-	int64		found;
-	uint64		sum;			/* of what is expected, less what is found */
+	CustodyLookupSum expected;
+	CustodyLookupSum found;
 } CustodyVerifyLookup;
 
 void
@@ -54,10 +53,22 @@ weigh(const CustodyVerifyLookup *l, const CustodyLookupItem *item)
 	return mix(h ^ l->key[1]);
 }
 
-void
-custody_verify_lookup_entry(CustodyVerify *v, const CustodyEntryWalk *walk)
+uint64 *
+custody_verify_lookup_key(CustodyVerify *v)
 {
-	CustodyVerifyLookup *l = v->lookup;
+	return v->lookup->key;
+}
+
+static void
+add_item(const CustodyVerifyLookup *l, CustodyLookupSum *sum, const CustodyLookupItem *item)
+{
+	sum->sum += weigh(l, item);
+	sum->count++;
+}
+
+void
+custody_verify_lookup_weigh(CustodyVerify *v, const CustodyEntryWalk *walk, CustodyLookupSum *sum)
+{
 	CustodyLookupItem item;
 	int64_t		numbers[3];
 	int			n = cc_private_lookups(numbers, &walk->head, walk->schema, walk->opened);
@@ -67,9 +78,21 @@ custody_verify_lookup_entry(CustodyVerify *v, const CustodyEntryWalk *walk)
 	for (int i = 0; i < n; i++)
 	{
 		item.number = numbers[i];
-		l->sum += weigh(l, &item);
-		l->expected++;
+		add_item(v->lookup, sum, &item);
 	}
+}
+
+void
+custody_verify_lookup_entry(CustodyVerify *v, const CustodyEntryWalk *walk)
+{
+	custody_verify_lookup_weigh(v, walk, &v->lookup->expected);
+}
+
+void
+custody_verify_lookup_add(CustodyVerify *v, const CustodyLookupSum *sum)
+{
+	v->lookup->expected.count += sum->count;
+	v->lookup->expected.sum += sum->sum;
 }
 
 void
@@ -86,10 +109,7 @@ read_row(CustodyVerifyLookup *l, const bytea *bytes, int64 first_number, int64 *
 
 	custody_lookup_row_begin(&row, first_number, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
 	while (custody_lookup_row_next(&row))
-	{
-		l->sum -= weigh(l, &row.item);
-		l->found++;
-	}
+		add_item(l, &l->found, &row.item);
 	*last_number = row.item.number;
 	return row.r.status == CC_OK;
 }
@@ -136,10 +156,10 @@ custody_verify_lookup_end(CustodyVerify *v)
 	if (l->uncertain)
 		return;
 	sound = read_rows(v);
-	if (sound && l->sum == 0 && l->found == l->expected)
+	if (sound && l->found.sum == l->expected.sum && l->found.count == l->expected.count)
 		return;
 	f.message = psprintf("log_lookup names %lld times an entry, the sealed entries have %lld lookup numbers",
-						 (long long) l->found, (long long) l->expected);
+						 (long long) l->found.count, (long long) l->expected.count);
 	f.detail = "custody.history() may miss entries; custody.rebuild_lookup() makes it again";
 	custody_verify_report(v, &f);
 }

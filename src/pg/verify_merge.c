@@ -98,7 +98,7 @@ next_sort(Merge *m)
 	{
 		MemoryContext old = MemoryContextSwitchTo(m->v->context);
 
-		m->next = custody_state_sort_begin();
+		m->next = custody_state_sort_begin(maintenance_work_mem, NULL);
 		MemoryContextSwitchTo(old);
 	}
 	return m->next;
@@ -178,9 +178,25 @@ same_group(const CustodyStateRecord *a, const CustodyStateRecord *b)
 		memcmp(a->key, b->key, CC_DIGEST_SIZE) == 0;
 }
 
-static void
-add_record(Merge *m, const CustodyStateRecord *r)
+/*
+ * Does it count?  Of what was read ahead, the walk may have passed over a leaf,
+ * and a table may have turned out to be none that is compared.
+ */
+static bool
+counts(CustodyVerify *v, const CustodyStateRecord *r)
 {
+	if (r->what == CUSTODY_STATE_LIVE)
+		return custody_state_leaf(v, r->relation_id, r->leaf)->judged;
+	return (r->flags & CUSTODY_STATE_AHEAD) == 0 || custody_verify_ahead_taken(v, r->position);
+}
+
+static void
+add_record(Merge *m, CustodyStateRecord *r)
+{
+	if (!counts(m->v, r))
+		return;
+	if (r->era == CUSTODY_LAST_ERA)
+		r->era = (uint16) (custody_state_leaf(m->v, r->relation_id, r->leaf)->neras - 1);
 	if (r->era > m->pass)
 	{
 		custody_state_put(next_sort(m), r);
@@ -214,7 +230,7 @@ void
 custody_verify_merge(CustodyVerify *v)
 {
 	Merge	   *m = palloc0(sizeof(Merge));
-	Tuplesortstate *sort = v->state->sort;
+	Tuplesortstate *sort = custody_verify_ahead_sorted(v);
 	MemoryContext old;
 	CustodyStateRecord r;
 
@@ -224,7 +240,6 @@ custody_verify_merge(CustodyVerify *v)
 	{
 		m->next = NULL;
 		m->group.leaf = NULL;
-		tuplesort_performsort(sort);
 		while (custody_state_get(sort, &r))
 		{
 			CHECK_FOR_INTERRUPTS();
@@ -237,6 +252,8 @@ custody_verify_merge(CustodyVerify *v)
 		MemoryContextSwitchTo(old);
 		tuplesort_end(sort);
 		sort = m->next;
+		if (sort != NULL)
+			tuplesort_performsort(sort);
 	}
 	v->state->sort = NULL;
 }

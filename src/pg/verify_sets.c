@@ -315,17 +315,31 @@ leads_back(CustodyVerify *v, const cc_block *h)
 
 /* Live rows */
 
-static void
-add_row(CustodyVerify *v, CustodyLeafState *leaf, cc_value *values)
+void
+custody_verify_sets_live(CustodyVerify *v, CustodyLeafState *leaf,
+						 const uint8 row_digest[CC_DIGEST_SIZE])
+{
+	if (leaf->live_set != NULL)
+		custody_rownet_add(v->sets->net, leaf->live_set, leaf->id.relation_id, row_digest, 1);
+}
+
+void
+custody_verify_sets_row(CustodyVerify *v, CustodyLeafState *leaf, cc_value *values)
 {
 	uint8		digest[CC_DIGEST_SIZE];
 
 	cc_row_digest(digest, values, leaf->layout.ncolumns);
-	custody_rownet_add(v->sets->net, leaf->live_set, leaf->id.relation_id, digest, 1);
+	custody_verify_sets_live(v, leaf, digest);
 }
 
-static void
-want_live_set(CustodyVerify *v, CustodyLeafState *leaf)
+void
+custody_verify_sets_flush(CustodyVerify *v)
+{
+	custody_rownet_flush(v->sets->net);
+}
+
+void
+custody_verify_sets_want(CustodyVerify *v, CustodyLeafState *leaf)
 {
 	if (leaf->live_set == NULL)
 		leaf->live_set = MemoryContextAlloc(v->context, sizeof(cc_set));
@@ -374,15 +388,20 @@ static bool
 settle_leaf(CustodyVerify *v, const CustodyRelationState *relation, Oid relid)
 {
 	CustodyLeafState *leaf = custody_state_leaf(v, relation->relation_id, relid);
+	bool		read_ahead = leaf->read_ahead;
 	Change	   *c;
 
+	leaf->read_ahead = false;
 	custody_state_open(v, relation, leaf);
 	c = change_of(v, leaf);
 	if (c == NULL)
 		return false;
-	want_live_set(v, leaf);
-	custody_state_scan(v, leaf, add_row);
-	custody_rownet_flush(v->sets->net);
+	if (!read_ahead)
+	{
+		custody_verify_sets_want(v, leaf);
+		custody_state_scan(v, leaf, custody_verify_sets_row);
+	}
+	custody_verify_sets_flush(v);
 	leaf->settled = adds_up(leaf, c);
 	return leaf->settled;
 }
@@ -416,6 +435,7 @@ settle_leaves(CustodyVerify *v)
 	ListCell   *lc;
 	ListCell   *leaf;
 
+	custody_verify_ahead_tables(v);
 	foreach(lc, v->protections)
 	{
 		CustodyProtection *p = lfirst(lc);
@@ -473,27 +493,22 @@ custody_verify_sets_settle(CustodyVerify *v, const bytea *header, const cc_front
 
 /* From the beginning */
 
-void
-custody_verify_sets_live(CustodyVerify *v, CustodyLeafState *leaf,
-						 const uint8 row_digest[CC_DIGEST_SIZE])
+bool
+custody_verify_sets_compared(CustodyVerify *v)
 {
-	if (v->since > 0 || !v->sets->confirmed)
-		return;
-	if (leaf->live_set == NULL)
-		want_live_set(v, leaf);
-	custody_rownet_add(v->sets->net, leaf->live_set, leaf->id.relation_id, row_digest, 1);
+	return v->since == 0 && v->sets->confirmed;
 }
 
 static void
 confirm_leaf(CustodyVerify *v, CustodyLeafState *leaf)
 {
 	CustodyFinding f = {CUSTODY_TAMPERING, "state_differs"};
-	Change	   *c = leaf->live && !leaf->reported ? change_of(v, leaf) : NULL;
+	Change	   *c = leaf->judged && !leaf->reported ? change_of(v, leaf) : NULL;
 
 	if (c == NULL)
 		return;
 	if (leaf->live_set == NULL)
-		want_live_set(v, leaf);
+		custody_verify_sets_want(v, leaf);
 	if (adds_up(leaf, c))
 		return;
 	f.relation = custody_verify_relname(leaf->id.leaf);
@@ -510,7 +525,7 @@ custody_verify_sets_confirm(CustodyVerify *v)
 	CustodyLeafState *leaf;
 	bool		followed;
 
-	if (v->since > 0 || !v->sets->confirmed)
+	if (!custody_verify_sets_compared(v))
 		return;
 	followed = follow_unsealed(v);
 	custody_rownet_flush(v->sets->net);

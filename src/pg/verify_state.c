@@ -32,10 +32,10 @@
 /* Sorting */
 
 Tuplesortstate *
-custody_state_sort_begin(void)
+custody_state_sort_begin(int memory, SortCoordinate coordinate)
 {
 	return tuplesort_begin_datum(BYTEAOID, ByteaLessOperator, InvalidOid, false,
-								 maintenance_work_mem, NULL, TUPLESORT_NONE);
+								 memory, coordinate, TUPLESORT_NONE);
 }
 
 /* Big-endian, so that bytea's order is the record's. */
@@ -93,57 +93,7 @@ custody_state_get(Tuplesortstate *sort, CustodyStateRecord *r)
 	return true;
 }
 
-/* Tables */
-
-CustodyRelationState *
-custody_state_relation(CustodyVerify *v, uint32 relation_id)
-{
-	return hash_search(v->state->relations, &relation_id, HASH_FIND, NULL);
-}
-
-CustodyLeafState *
-custody_state_leaf(CustodyVerify *v, uint32 relation_id, Oid leaf)
-{
-	CustodyLeafState key;
-	CustodyLeafState *state;
-	bool		found;
-
-	memset(&key.id, 0, sizeof(key.id));
-	key.id.relation_id = relation_id;
-	key.id.leaf = leaf;
-	state = hash_search(v->state->leaves, &key.id, HASH_ENTER, &found);
-	if (!found)
-	{
-		key.id = state->id;
-		memset(state, 0, sizeof(*state));
-		state->id = key.id;
-		state->number = (uint16) Min(hash_get_num_entries(v->state->leaves) - 1, PG_UINT16_MAX);
-	}
-	return state;
-}
-
-/* The number of the era in force; begins a new one if the key changed. */
-static uint16
-era_of(CustodyVerify *v, CustodyLeafState *leaf, const cc_schema *schema,
-	   uint32 version, uint64 position, uint64 entry_no)
-{
-	CustodyEra *era;
-
-	if (leaf->neras > 0 &&
-		(custody_rows_same_key(leaf->eras[leaf->neras - 1].schema, schema) ||
-		 leaf->neras > PG_UINT16_MAX))
-		return (uint16) (leaf->neras - 1);
-	if (leaf->eras == NULL)
-		leaf->eras = MemoryContextAlloc(v->context, sizeof(CustodyEra));
-	else
-		leaf->eras = repalloc(leaf->eras, (leaf->neras + 1) * sizeof(CustodyEra));
-	era = &leaf->eras[leaf->neras++];
-	era->schema = schema;
-	era->version = version;
-	era->position = position;
-	era->entry_no = entry_no;
-	return (uint16) (leaf->neras - 1);
-}
+/* Wipes */
 
 static void
 add_wipe(CustodyVerify *v, CustodyLeafState *leaf)
@@ -188,12 +138,15 @@ start_record(CustodyVerify *v, CustodyStateRecord *r, const cc_entry *e,
 	r->leaf = version->leaf;
 	r->position = (uint64) v->place.position;
 	r->entry_no = (uint64) v->place.entry_no;
-	if (leaf->last_version != version->version || leaf->neras == 0)
-		r->era = era_of(v, leaf, &version->schema, version->version,
+	if (v->ahead)
+		r->flags |= CUSTODY_STATE_AHEAD;	/* of the first era: one_key */
+	else if (leaf->last_version != version->version || leaf->neras == 0)
+		r->era = custody_state_era(v, leaf, &version->schema, version->version,
 						r->position, r->entry_no);
 	else
 		r->era = (uint16) (leaf->neras - 1);
-	leaf->last_version = version->version;
+	if (!v->ahead)
+		leaf->last_version = version->version;
 	r->version = version->version;
 	r->txn_no = v->place.txn_no;
 	r->count = 1;
@@ -334,8 +287,8 @@ check_layout(CustodyVerify *v, const CustodyRelationState *relation, const Custo
 								 custody_verify_relname(leaf->id.leaf));
 }
 
-static void
-put_live(CustodyVerify *v, CustodyLeafState *leaf, cc_value *values)
+void
+custody_state_live(CustodyVerify *v, CustodyLeafState *leaf, cc_value *values)
 {
 	const cc_schema *s = &leaf->layout;
 	ItemPointer tid = &leaf->slot->tts_tid;
@@ -345,7 +298,7 @@ put_live(CustodyVerify *v, CustodyLeafState *leaf, cc_value *values)
 	r.table = leaf->number;
 	r.relation_id = leaf->id.relation_id;
 	r.leaf = leaf->id.leaf;
-	r.era = era_of(v, leaf, s, PG_UINT32_MAX, v->state->beyond, 0);
+	r.era = CUSTODY_LAST_ERA;
 	cc_key_digest(r.key, r.relation_id, values, cc_schema_key_positions(s),
 				  cc_schema_key_count(s));
 	cc_row_digest(r.digest, values, s->ncolumns);
@@ -379,7 +332,9 @@ scan_rows(CustodyVerify *v, CustodyLeafState *leaf, TableScanDesc scan, CustodyL
 void
 custody_state_scan(CustodyVerify *v, CustodyLeafState *leaf, CustodyLiveRow row)
 {
-	TableScanDesc scan = table_beginscan(leaf->rel, v->snapshot, 0, NULL);
+	TableScanDesc scan = leaf->shared_scan != NULL ?
+		table_beginscan_parallel(leaf->rel, leaf->shared_scan) :
+		table_beginscan(leaf->rel, v->snapshot, 0, NULL);
 	CustodySettings saved;
 
 	custody_canonical_begin(&saved, custody_canonical_needs_full(leaf->renderer));
@@ -420,8 +375,13 @@ scan_relation(CustodyVerify *v, CustodyRelationState *relation)
 		check_layout(v, relation, leaf);
 		if (leaf->settled)
 			continue;
-		(void) era_of(v, leaf, &leaf->layout, PG_UINT32_MAX, v->state->beyond, 0);
-		custody_state_scan(v, leaf, put_live);
+		leaf->judged = true;
+		(void) custody_state_era(v, leaf, &leaf->layout, PG_UINT32_MAX, v->state->beyond, 0);
+		if (leaf->read_ahead)
+			continue;
+		if (custody_verify_sets_compared(v))
+			custody_verify_sets_want(v, leaf);
+		custody_state_scan(v, leaf, custody_state_live);
 	}
 }
 
@@ -456,11 +416,11 @@ custody_verify_state_init(CustodyVerify *v)
 		relation->present = custody_verify_is_table(p->relid);
 		relation->unplaced = 0;
 	}
-	v->state->sort = custody_state_sort_begin();
+	custody_tables_number(v);
 }
 
-static void
-close_leaves(CustodyVerify *v)
+void
+custody_state_close(CustodyVerify *v)
 {
 	HASH_SEQ_STATUS seq;
 	CustodyLeafState *leaf;
@@ -480,6 +440,7 @@ custody_verify_state(CustodyVerify *v)
 {
 	ListCell   *lc;
 
+	custody_tables_begin_eras(v);
 	foreach(lc, v->protections)
 	{
 		CustodyProtection *p = lfirst(lc);
@@ -490,5 +451,5 @@ custody_verify_state(CustodyVerify *v)
 	}
 	custody_verify_merge(v);
 	custody_verify_sets_confirm(v);
-	close_leaves(v);
+	custody_state_close(v);
 }

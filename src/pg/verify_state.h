@@ -1,11 +1,13 @@
 /*
  * verify_state.h
  *	  Rows as the ledger has them against rows as they are: what verify_state.c
- *	  (collect), verify_merge.c (compare) and verify_rows.c (values) share.
+ *	  (collect), verify_tables.c (their tables), verify_merge.c (compare) and
+ *	  verify_rows.c (values) share.
  */
 #ifndef CUSTODY_VERIFY_STATE_H
 #define CUSTODY_VERIFY_STATE_H
 
+#include "access/relscan.h"
 #include "executor/tuptable.h"
 #include "storage/itemptr.h"
 #include "utils/rel.h"
@@ -28,6 +30,10 @@ typedef enum CustodyStateWhat
 #define CUSTODY_STATE_OVERWRITTEN 0x02	/* overwritten is set */
 #define CUSTODY_STATE_SEALED 0x04	/* position is a leaf index */
 #define CUSTODY_STATE_BASELINE 0x08
+#define CUSTODY_STATE_AHEAD 0x10	/* made ahead of the walk */
+
+/* Era of a live row: the last one, whichever that turns out to be. */
+#define CUSTODY_LAST_ERA PG_UINT16_MAX
 
 /*
  * One record to be sorted: by table, key and place.  Live rows come last.
@@ -87,7 +93,11 @@ typedef struct CustodyLeafState
 	int			nwipes;
 	int			max_wipes;
 	CustodyWipe *wipes;			/* sorted before merging */
+	bool		one_key;		/* in every version that is stored */
 	bool		settled;		/* its set hash agrees: no record is needed */
+	bool		judged;			/* its rows are compared with their entries */
+	bool		read_ahead;		/* they were read ahead of the walk */
+	ParallelTableScanDesc shared_scan;	/* NULL: rows are read alone */
 	bool		reported;		/* something was said of its rows */
 	cc_set	   *live_set;		/* of the rows as they are; NULL: not wanted */
 	/* as it is */
@@ -117,21 +127,41 @@ typedef struct CustodyVerifyState
 
 /* verify_state.c */
 
-extern Tuplesortstate *custody_state_sort_begin(void);
+/* coordinate: of a sort together with others, or NULL */
+extern Tuplesortstate *custody_state_sort_begin(int memory, SortCoordinate coordinate);
 extern void custody_state_put(Tuplesortstate *sort, const CustodyStateRecord *r);
 /* False at the end. */
 extern bool custody_state_get(Tuplesortstate *sort, CustodyStateRecord *r);
 /* Open a table for reading its rows, unless it is. */
 extern void custody_state_open(CustodyVerify *v, const CustodyRelationState *relation,
 							   CustodyLeafState *leaf);
+/* Close what was opened. */
+extern void custody_state_close(CustodyVerify *v);
 /*
  * Read the rows of an open table; row is called with the values of each, in
  * v->scratch.
  */
 typedef void (*CustodyLiveRow) (CustodyVerify *v, CustodyLeafState *leaf, cc_value *values);
 extern void custody_state_scan(CustodyVerify *v, CustodyLeafState *leaf, CustodyLiveRow row);
+/* A CustodyLiveRow that makes a record to be sorted. */
+extern void custody_state_live(CustodyVerify *v, CustodyLeafState *leaf, cc_value *values);
+
+/* verify_tables.c */
+
 extern CustodyLeafState *custody_state_leaf(CustodyVerify *v, uint32 relation_id, Oid leaf);
 extern CustodyRelationState *custody_state_relation(CustodyVerify *v, uint32 relation_id);
+/* The number of the era in force; begins a new one if the key changed. */
+extern uint16 custody_state_era(CustodyVerify *v, CustodyLeafState *leaf, const cc_schema *schema,
+								uint32 version, uint64 position, uint64 entry_no);
+/* Number the tables; one whose versions have different keys has several eras. */
+extern void custody_tables_number(CustodyVerify *v);
+/* Tables whose entries were all read ahead of the walk are in their first era. */
+extern void custody_tables_begin_eras(CustodyVerify *v);
+
+/* verify_sets.c */
+
+/* A CustodyLiveRow that is only added to its table's set. */
+extern void custody_verify_sets_row(CustodyVerify *v, CustodyLeafState *leaf, cc_value *values);
 
 /* verify_rows.c: everything is allocated in the current context. */
 

@@ -4,8 +4,8 @@
 # name it (code, row key or leaf as a pattern over the finding).  Each runs in
 # a transaction that is rolled back; what needs commits runs on a copy of the
 # database.  Under 'only', there must be no finding but those that match, and
-# warnings about the environment.  The event triggers sleep meanwhile, so that
-# nothing records the move itself.
+# warnings about the environment.  Parallel workers must not change a letter.
+# The event triggers sleep meanwhile, so that nothing records the move itself.
 
 use strict;
 use warnings;
@@ -24,6 +24,7 @@ add_fixture($node, 'postgres');
 
 my $findings = q{SELECT concat_ws('|', severity, code, relation, row_key, 'leaf ' || leaf_index, message, detail)
 	FROM custody.verify(%s)};
+my $by_workers = 'SET LOCAL min_parallel_table_scan_size = 0; SET LOCAL max_parallel_maintenance_workers = 2; ';
 my $off = q{ALTER TABLE %s DISABLE TRIGGER ALL;};
 my $on = q{ALTER TABLE %s ENABLE TRIGGER ALL; ALTER TABLE %1$s ENABLE ALWAYS TRIGGER "!custody_capture";
 	ALTER TABLE %1$s ENABLE ALWAYS TRIGGER "!custody_truncate";};
@@ -188,15 +189,17 @@ foreach my $t (@tampers)
 	$sql = "$asleep$sql; $awake" unless $sql =~ /EVENT TRIGGER/;
 	$node->psql('postgres',
 		"SET allow_system_table_mods = on; SET session_replication_role = replica;\nBEGIN;\n$sql;\n\\echo FINDINGS\n"
-		  . sprintf($findings, '') . ";\nROLLBACK;",
+		  . sprintf($findings, '') . ";\n\\echo BY WORKERS\n$by_workers" . sprintf($findings, '') . ";\nROLLBACK;",
 		stdout => \$out, stderr => \$err, on_error_stop => 1);
-	my @found = split /\n/, ($out =~ /FINDINGS\n(.*)/s)[0] // '';
+	my ($alone, $together) = $out =~ /FINDINGS\n(.*)BY WORKERS\n(.*)/s ? ($1, $2 eq '' ? '' : "$2\n") : ('', 'none');
+	my @found = split /\n/, $alone;
 	my @wanted = ref $patterns eq 'ARRAY' ? @$patterns : ($patterns);
 	my @missed = grep { my $p = $_; !grep { /^tampering\|.*$p/ } @found } @wanted;
 	my @other = !$only ? () : grep { my $f = $_; !grep { $f =~ $_ } @wanted, qr/^warning\|environment_changed\|/ } @found;
 
 	ok(!@missed && !@other && $err eq '', $name)
 	  or diag "error: $err\nnot found: @missed\nbesides: @other\nall:\n" . join("\n", @found[ 0 .. ($#found > 20 ? 20 : $#found) ]);
+	is($together, $alone, "$name: the same with workers");
 }
 is($node->safe_psql('postgres', 'SELECT * FROM custody.verify()'), '', 'clean after');
 
