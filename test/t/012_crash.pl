@@ -117,6 +117,10 @@ is($node->safe_psql('postgres', q{SELECT max(n) FROM (SELECT count(*) AS n FROM 
 cmp_ok(scalar(my @pems = glob(ledger_folder($node) . '/epoch-*.pem')), '<=', 2, 'old private keys are gone');
 
 # Starting and stopping the server while nobody works leaves its start, once.
+# No key is due meanwhile.
+$node->append_conf('postgresql.conf', 'custody.key_epoch_blocks = 0');
+$node->reload;
+$node->poll_query_until('postgres', "SELECT current_setting('custody.key_epoch_blocks') = '0'") or die 'not reloaded';
 my $size = $node->safe_psql('postgres', 'SELECT custody.seal()');
 $node->stop('immediate');
 $node->start;
