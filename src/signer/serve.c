@@ -49,6 +49,9 @@ load(Ledger *l, Answer *a)
 
 		if (!key_load(l, l->ring.memory.epoch + i, &key, a))
 			return false;
+		if (key == NULL && i == 0 && l->settings->key_uri != NULL)
+			say("no key of epoch %u of ledger %s in the store: %s",
+				(unsigned) l->ring.memory.epoch, l->id, store_reason());
 		if (key == NULL)
 			break;
 		cc_signer_free(key);

@@ -68,8 +68,10 @@ extern bool key_make(const Ledger *l, uint32_t epoch, Answer *a);
 /* Destroy those of epochs before. */
 extern bool key_destroy_before(const Ledger *l, uint32_t epoch, Answer *a);
 
-/* store.c: NULL when the store has no such key. */
+/* store.c: NULL when the store has no such key, or cannot be used. */
 extern cc_signer *store_load(const char *uri);
+/* What OpenSSL said when that was NULL. */
+extern const char *store_reason(void);
 
 /* serve.c */
 extern void serve(const Settings *settings, const char *request, size_t len, Answer *a);

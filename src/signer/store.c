@@ -12,6 +12,14 @@
 
 #include "signer.h"
 
+static char reason[256];
+
+const char *
+store_reason(void)
+{
+	return reason;
+}
+
 cc_signer *
 store_load(const char *uri)
 {
@@ -32,6 +40,7 @@ store_load(const char *uri)
 			break;
 	}
 	(void) OSSL_STORE_close(store);
+	ERR_error_string_n(ERR_peek_last_error(), reason, sizeof(reason));
 	ERR_clear_error();
 	return cc_signer_adopt(&key, pkey) == CC_OK ? key : NULL;
 }

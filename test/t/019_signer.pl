@@ -10,11 +10,10 @@ use warnings;
 use File::Copy;
 use FindBin;
 use IO::Socket::UNIX;
-use IPC::Run;
 use lib $FindBin::RealBin;
 use MIME::Base64;
-use Socket qw(SHUT_WR SOCK_STREAM);
 
+use CustodySigner;
 use CustodyTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -24,54 +23,7 @@ umask 0077;
 
 my $me = getpwuid($<);
 my $work = PostgreSQL::Test::Utils::tempdir;
-my $directory = "$work/keys";
-my $socket = PostgreSQL::Test::Utils::tempdir_short . '/signer';
-my $logfile = "$work/signer.log";
-mkdir $directory, 0700 or die $!;
-
-my $signer;
-
-sub start_signer
-{
-	my (@options) = @_;
-	my $offset = -s $logfile // 0;
-	@options = ('--allow', $me) if !@options;
-	$signer = IPC::Run::start([ 'pg_custody_signer', '--directory', $directory, '--socket', $socket, @options ],
-		'>>', $logfile, '2>>', $logfile);
-	foreach (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
-	{
-		return if slurp_file($logfile, $offset) =~ /listening/;
-		select(undef, undef, undef, 0.1);
-	}
-	die 'the signer does not start: ' . slurp($logfile);
-}
-
-sub stop_signer
-{
-	my ($signal) = @_;
-	$signer->signal($signal // 'TERM');
-	$signer->finish;
-	return;
-}
-
-END
-{
-	local $?;
-	$signer->kill_kill if defined $signer && $signer->pumpable;
-}
-
-# Ask as a program of one's own would.
-sub ask
-{
-	my ($request) = @_;
-	my $connection = IO::Socket::UNIX->new(Type => SOCK_STREAM(), Peer => $socket) or die "connect: $!";
-	local $SIG{PIPE} = 'IGNORE';
-	my $answer = '';
-	$connection->syswrite($request);
-	shutdown($connection, SHUT_WR);
-	while ($connection->sysread(my $piece, 65536)) { $answer .= $piece; }
-	return $answer;
-}
+my ($directory, $socket, $logfile) = signer_paths();
 
 # Options
 command_fails_like([ 'pg_custody_signer', '--directory', $directory, '--socket', $socket ], qr/--allow/, 'somebody must be allowed');
@@ -160,7 +112,7 @@ is(sql('SELECT custody.seal()'), $size += 2, 'and it signs what grows');
 verifies_clean($node, 'after refusals');
 
 # A caller that sends nothing keeps nobody out for long.
-my $idle = IO::Socket::UNIX->new(Type => SOCK_STREAM(), Peer => $socket) or die $!;
+my $idle = IO::Socket::UNIX->new(Peer => $socket) or die $!;
 $node->append_conf('postgresql.conf', "custody.signer_timeout = '20s'\n");
 $node->reload;
 insert('behind an idle caller');
@@ -226,7 +178,7 @@ fails_with($node, 'SELECT custody.seal()', '42501', 'does not answer this user.*
 stop_signer();
 
 # Silent
-my $silent = IO::Socket::UNIX->new(Type => SOCK_STREAM(), Local => $socket, Listen => 5) or die $!;
+my $silent = IO::Socket::UNIX->new(Local => $socket, Listen => 5) or die $!;
 $node->append_conf('postgresql.conf', "custody.signer_timeout = '300ms'\n");
 $node->reload;
 fails_with($node, 'SELECT custody.seal()', 'PC205', 'No answer within 300 ms', 'a signer that does not answer');
