@@ -58,13 +58,14 @@ extern cc_status cc_salter_end(const cc_salter *s) CC_CHECK_RESULT;
 /*
  * A generator of pseudorandom bytes: the AES-256-CTR key stream of a seed from
  * counter zero.  OpenSSL allocates; NULL: no memory.  Through EVP, since only
- * that reaches the processor's AES for long output.
+ * that reaches the processor's AES.
  */
 typedef struct cc_stream cc_stream;
+#define CC_STREAM_BYTES 2304
 extern cc_stream *cc_stream_new(void);
 extern void cc_stream_free(cc_stream *s);
 extern cc_status cc_stream_make(cc_stream *s, const uint8_t seed[CC_DIGEST_SIZE],
-								uint8_t *out, size_t len) CC_CHECK_RESULT;
+								uint8_t out[CC_STREAM_BYTES]) CC_CHECK_RESULT;
 
 extern bool cc_equal(const void *a, const void *b, size_t len);
 extern void cc_wipe(void *data, size_t len);

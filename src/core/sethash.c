@@ -14,6 +14,12 @@
 /* Where the wide lanes begin in what is stored without the number of rows. */
 #define WIDE_AT (CC_SET_LANES * 2)
 
+/* Division by zero, and so no compilation, unless a stream is an element. */
+enum
+{
+	CC_STREAM_IS_ELEMENT = 1 / (WIDE_AT + CC_SET_WIDE * 8 == CC_STREAM_BYTES)
+};
+
 void
 cc_set_init(cc_set *set)
 {
@@ -42,7 +48,7 @@ cc_set_add(cc_set *set, cc_stream *stream, uint32_t relation,
 {
 	uint8_t		head[4 + CC_DIGEST_SIZE];
 	uint8_t		seed[CC_DIGEST_SIZE];
-	uint8_t		bytes[CC_SET_LANES * 2 + CC_SET_WIDE * 8];
+	uint8_t		bytes[CC_STREAM_BYTES];
 	uint16_t	factor = (uint16_t) times;
 	cc_status	status;
 	int			i;
@@ -50,7 +56,7 @@ cc_set_add(cc_set *set, cc_stream *stream, uint32_t relation,
 	cc_store_u32(head, relation);
 	memcpy(head + 4, row_digest, CC_DIGEST_SIZE);
 	cc_digest_prefixed(seed, ELEMENT_PREFIX, head, sizeof(head));
-	status = cc_stream_make(stream, seed, bytes, sizeof(bytes));
+	status = cc_stream_make(stream, seed, bytes);
 	if (status != CC_OK)
 		return status;
 	for (i = 0; i < CC_SET_LANES; i++)
