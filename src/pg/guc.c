@@ -112,16 +112,33 @@ check_origin(char **newval, void **extra, GucSource source)
 	return false;
 }
 
+#define SIGNER_SCHEME "unix:"
+#define SIGNER_PATH_MAX (sizeof(((struct sockaddr_un *) NULL)->sun_path) - 1)
+
+/* The path in "unix:/path", or NULL. */
+static const char *
+parse_signer(const char *text)
+{
+	const char *path = text + strlen(SIGNER_SCHEME);
+
+	if (strncmp(text, SIGNER_SCHEME "/", strlen(SIGNER_SCHEME "/")) != 0 || strlen(path) > SIGNER_PATH_MAX)
+		return NULL;
+	return path;
+}
+
+const char *
+custody_signer_path(void)
+{
+	return parse_signer(custody_signer);
+}
+
+/* As check_origin(): else keys would be made where nobody wanted them. */
 static bool
 check_signer(char **newval, void **extra, GucSource source)
 {
-	static const char scheme[] = "unix:/";
-	size_t		most = sizeof(((struct sockaddr_un *) NULL)->sun_path) - 1;
-
-	if (**newval == '\0' ||
-		(strncmp(*newval, scheme, strlen(scheme)) == 0 && strlen(*newval) - strlen("unix:") <= most))
+	if (**newval == '\0' || defining || parse_signer(*newval) != NULL)
 		return true;
-	GUC_check_errdetail("A signer is named by the absolute path of its socket, of at most %zu bytes.", most);
+	GUC_check_errdetail("A signer is named by the absolute path of its socket, of at most %zu bytes.", SIGNER_PATH_MAX);
 	GUC_check_errhint("Use a value like \"unix:/run/custody/signer\".");
 	return false;
 }

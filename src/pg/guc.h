@@ -26,6 +26,9 @@ extern char *custody_witness_name;	/* sighup; "" = derived from origin */
 /* custody.full_verify_at as second of the day, -1 = never. */
 extern int	custody_full_verify_second(void);
 
+/* Path of the socket in custody.signer, NULL if that names none. */
+extern const char *custody_signer_path(void);
+
 extern void custody_guc_init(void);
 
 #endif							/* CUSTODY_GUC_H */

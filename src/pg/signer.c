@@ -27,8 +27,6 @@
 #include "pg/guc.h"
 #include "pg/signer.h"
 
-#define SCHEME "unix:"
-
 /* An exchange with the signer. */
 typedef struct Exchange
 {
@@ -41,6 +39,21 @@ bool
 custody_signer_used(void)
 {
 	return custody_signer != NULL && custody_signer[0] != '\0';
+}
+
+/* The setting may hold what was written before the library could check it. */
+static const char *
+socket_path(void)
+{
+	const char *path = custody_signer_path();
+
+	if (path == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIG_FILE_ERROR),
+				 errmsg("invalid value for parameter \"custody.signer\": \"%s\"", custody_signer),
+				 errdetail("A signer is named by the absolute path of its socket."),
+				 errhint("Use a value like \"unix:/run/custody/signer\".")));
+	return path;
 }
 
 static void
@@ -149,7 +162,7 @@ exchange(const char *request, Size len, char *reply)
 	Exchange	x;
 	Size		n = 0;
 
-	x.path = custody_signer + strlen(SCHEME);
+	x.path = socket_path();
 	x.deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), custody_signer_timeout);
 	ReserveExternalFD();
 	x.fd = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -175,7 +188,7 @@ exchange(const char *request, Size len, char *reply)
 static void
 raise_reply(cc_reply_kind kind, cc_slice sentence)
 {
-	const char *path = custody_signer + strlen(SCHEME);
+	const char *path = socket_path();
 	char	   *detail = pnstrdup((const char *) sentence.data, sentence.len);
 
 	detail[strcspn(detail, "\n")] = '\0';
@@ -217,7 +230,7 @@ check_answer(cc_status status)
 	if (status != CC_OK)
 		ereport(ERROR,
 				(errcode(ERRCODE_CUSTODY_SIGNER_UNREACHABLE),
-				 errmsg("answer of the signer at \"%s\" cannot be used", custody_signer + strlen(SCHEME)),
+				 errmsg("answer of the signer at \"%s\" cannot be used", socket_path()),
 				 errdetail("It is not what was asked for: %s.", cc_status_text(status)),
 				 errhint("See whether pg_custody_signer listens there, of the same version as the library.")));
 }

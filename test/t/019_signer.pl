@@ -269,6 +269,22 @@ is($node->safe_psql('mover', 'SELECT custody.rotate_key()'), 2, 'moved: the sign
 ok(!-e "$here/epoch-000001.pem" && !-e "$there/epoch-000001.pem", 'moved: the old one is destroyed on both sides');
 verifies_clean($node, 'moved', 'mover');
 
+# Values that name no signer
+$node->safe_psql('postgres', 'CREATE DATABASE fresh');
+add_ledger($node, 'fresh');
+foreach my $value ('tcp:10.0.0.1', 'unix:relative', '/run/signer', 'unix:/' . 'x' x 200)
+{
+	($ret, $out, $err) = $node->psql('postgres', "LOAD 'pg_custody'; ALTER SYSTEM SET custody.signer = '$value'");
+	like($err, qr/invalid value for parameter "custody.signer"/, "\"$value\" is refused");
+	$node->append_conf('postgresql.conf', "custody.signer = '$value'\n");
+	$node->reload;
+	($ret, $out, $err) = $node->psql('fresh', "\\set VERBOSITY verbose\nSELECT custody.seal()");
+	like($err, qr/ERROR:  F0000: invalid value for parameter "custody.signer".*HINT:/s, "no key is made under \"$value\"");
+}
+ok(!glob(ledger_folder($node, 'fresh') . '/epoch-*'), 'nor in the key directory');
+$node->append_conf('postgresql.conf', "custody.signer = 'unix:$socket'\n");
+$node->reload;
+
 # With a sealer of the background: an alarm while the signer is away
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_custody'\n");
 $node->restart;
