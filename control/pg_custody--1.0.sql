@@ -712,6 +712,13 @@ LANGUAGE C STABLE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION custody.read_keys() FROM PUBLIC;
 COMMENT ON FUNCTION custody.read_keys() IS 'what the view custody.keys shows';
 
+CREATE FUNCTION custody.read_incarnations()
+RETURNS TABLE (incarnation integer, origin text, began_at timestamptz, log_size bigint, previous_origin text, signed_size bigint, lost_leaves bigint, reason text)
+AS 'MODULE_PATHNAME', 'custody_sql_read_incarnations'
+LANGUAGE C STABLE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION custody.read_incarnations() FROM PUBLIC;
+COMMENT ON FUNCTION custody.read_incarnations() IS 'what the view custody.incarnations shows';
+
 CREATE FUNCTION custody.read_status()
 RETURNS TABLE (tree_size bigint, blocks bigint, unsealed_transactions bigint, lag interval, last_seal timestamptz, last_anchor timestamptz, anchor_lag bigint, epoch integer, incarnation integer, origin text, sealer_pid integer, alarms text[], verified_at timestamptz, verified_whole_at timestamptz, findings bigint, epoch_age interval)
 AS 'MODULE_PATHNAME', 'custody_sql_read_status'
@@ -734,6 +741,10 @@ COMMENT ON VIEW custody.blocks IS 'blocks of the log, decoded';
 CREATE VIEW custody.keys AS SELECT * FROM custody.read_keys();
 REVOKE ALL ON TABLE custody.keys FROM PUBLIC;
 COMMENT ON VIEW custody.keys IS 'public keys of the key epochs: when each began and ended, and the size of the checkpoint that it and the key before both signed, NULL for the first key of an incarnation';
+
+CREATE VIEW custody.incarnations AS SELECT * FROM custody.read_incarnations();
+REVOKE ALL ON TABLE custody.incarnations FROM PUBLIC;
+COMMENT ON VIEW custody.incarnations IS 'lives of the ledger between restores: the size of the log when each began, the size that the life before had signed as far as its signer remembers, how many leaves were lost between the two, and why';
 
 CREATE VIEW custody.witnesses AS SELECT name, statement, verifier_key, trusted, reason FROM custody.log_witness;
 REVOKE ALL ON TABLE custody.witnesses FROM PUBLIC;

@@ -24,7 +24,7 @@
 static const char *const auditor_rights[] = {
 	"USAGE ON SCHEMA custody",
 	"SELECT ON custody.entries, custody.transactions, custody.blocks, "
-	"custody.keys, custody.protected_tables, custody.status, "
+	"custody.keys, custody.incarnations, custody.protected_tables, custody.status, "
 	"custody.trusted_logs, custody.cosigned, custody.witnesses, "
 	"custody.environment, custody.environment_changes",
 	"EXECUTE ON FUNCTION custody.verify(pg_catalog.regclass, pg_catalog.int8, pg_catalog.text[])",
@@ -48,6 +48,7 @@ static const char *const auditor_rights[] = {
 	"EXECUTE ON FUNCTION custody.read_entries()",
 	"EXECUTE ON FUNCTION custody.read_transactions()",
 	"EXECUTE ON FUNCTION custody.read_blocks()",
+	"EXECUTE ON FUNCTION custody.read_incarnations()",
 	"EXECUTE ON FUNCTION custody.read_keys()",
 	"EXECUTE ON FUNCTION custody.read_status()",
 	NULL

@@ -18,6 +18,7 @@
 #include "postgres.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,6 +32,9 @@
 #include "pg/keys.h"
 
 #define MEMORY_FILE "signed"
+
+/* Somebody who signs is done in milliseconds. */
+#define LOCK_RETRY_US 5000
 
 bool
 custody_keys_head_equal(const CustodyHead *a, const CustodyHead *b)
@@ -543,10 +547,32 @@ check_memory(const CustodySigner *signer, const CustodyHead *previous,
 			 errhint("If the database was restored from a backup, go on with custody.new_incarnation().")));
 }
 
+/*
+ * Keep a copy of the cluster that was given the same folder from signing at the
+ * same time: it holds a sealing lock of its own.  Gives what ends that.
+ */
+static int
+lock_folder(const char *folder)
+{
+	int			fd = OpenTransientFile(folder, O_RDONLY | O_DIRECTORY);
+
+	if (fd < 0)
+		file_error(folder, "open");
+	while (flock(fd, LOCK_EX | LOCK_NB) != 0)
+	{
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			file_error(folder, "lock");
+		CHECK_FOR_INTERRUPTS();
+		pg_usleep(LOCK_RETRY_US);
+	}
+	return fd;
+}
+
 char *
 custody_keys_sign(const CustodySigner *signer, const CustodyCluster *cluster,
 				  const CustodyHead *previous, const CustodyHead *head)
 {
+	int			lock = lock_folder(signer->folder);
 	char		text[CC_CHECKPOINT_TEXT_MAX + 1];
 	char		line[CC_NOTE_LINE_MAX + 1];
 	char		second[CC_NOTE_LINE_MAX + 1] = "";
@@ -560,5 +586,6 @@ custody_keys_sign(const CustodySigner *signer, const CustodyCluster *cluster,
 		sign_text(signer, signer->epoch + 1, signer->successor, text, len, second);
 	note = psprintf("%s\n%s%s", text, line, second);
 	remember(signer, cluster, note);
+	CloseTransientFile(lock);
 	return note;
 }
