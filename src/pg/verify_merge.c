@@ -21,6 +21,8 @@ typedef struct Merge
 	uint16		pass;			/* era being resolved */
 	Tuplesortstate *next;		/* later eras, NULL if none */
 	CustodyGroup group;
+	CustodyRelationState *relation;	/* of the last record */
+	CustodyLeafState *leaf;			/* NULL: there was none */
 } Merge;
 
 /* Live rows */
@@ -162,8 +164,8 @@ begin_group(Merge *m, const CustodyStateRecord *r)
 
 	MemoryContextReset(m->v->scratch);
 	g->v = m->v;
-	g->relation = custody_state_relation(m->v, r->relation_id);
-	g->leaf = custody_state_leaf(m->v, r->relation_id, r->leaf);
+	g->relation = m->relation;
+	g->leaf = m->leaf;
 	g->key = *r;
 	g->counted = g->leaf->eras[r->era].schema->key_kind == CC_KEY_WHOLE_ROW;
 	g->have = g->any = g->was = false;
@@ -183,20 +185,31 @@ same_group(const CustodyStateRecord *a, const CustodyStateRecord *b)
  * and a table may have turned out to be none that is compared.
  */
 static bool
-counts(CustodyVerify *v, const CustodyStateRecord *r)
+counts(const Merge *m, const CustodyStateRecord *r)
 {
 	if (r->what == CUSTODY_STATE_LIVE)
-		return custody_state_leaf(v, r->relation_id, r->leaf)->judged;
-	return (r->flags & CUSTODY_STATE_AHEAD) == 0 || custody_verify_ahead_taken(v, r->position);
+		return m->leaf->judged;
+	return (r->flags & CUSTODY_STATE_AHEAD) == 0 || custody_verify_ahead_taken(m->v, r->position);
+}
+
+/* Look up the record's table, unless it is that of the one before. */
+static void
+find_table(Merge *m, const CustodyStateRecord *r)
+{
+	if (m->leaf != NULL && m->leaf->id.relation_id == r->relation_id && m->leaf->id.leaf == r->leaf)
+		return;
+	m->relation = custody_state_relation(m->v, r->relation_id);
+	m->leaf = custody_state_leaf(m->v, r->relation_id, r->leaf);
 }
 
 static void
 add_record(Merge *m, CustodyStateRecord *r)
 {
-	if (!counts(m->v, r))
+	find_table(m, r);
+	if (!counts(m, r))
 		return;
 	if (r->era == CUSTODY_LAST_ERA)
-		r->era = (uint16) (custody_state_leaf(m->v, r->relation_id, r->leaf)->neras - 1);
+		r->era = (uint16) (m->leaf->neras - 1);
 	if (r->era > m->pass)
 	{
 		custody_state_put(next_sort(m), r);

@@ -27,7 +27,7 @@
 /* Bytes of the sort key as stored. */
 #define KEY_BYTES (2 + CC_DIGEST_SIZE + 4 + 4 + 2 + 8 + 8)
 #define REST_BYTES (1 + 1 + 4 + 8 + 4 + CC_DIGEST_SIZE + CC_DIGEST_SIZE)
-#define RECORD_BYTES (KEY_BYTES + REST_BYTES)
+#define RECORD_BYTES (KEY_BYTES + REST_BYTES)	/* the overwritten row may be left out */
 
 /* Sorting */
 
@@ -45,7 +45,6 @@ custody_state_put(Tuplesortstate *sort, const CustodyStateRecord *r)
 	char		buffer[VARHDRSZ + RECORD_BYTES] pg_attribute_aligned(8);
 	cc_writer	w;
 
-	SET_VARSIZE(buffer, sizeof(buffer));
 	cc_writer_init(&w, buffer + VARHDRSZ, RECORD_BYTES);
 	cc_write_u16(&w, r->table);
 	cc_write_raw(&w, r->key, CC_DIGEST_SIZE);
@@ -60,8 +59,10 @@ custody_state_put(Tuplesortstate *sort, const CustodyStateRecord *r)
 	cc_write_u64(&w, (uint64) r->txn_no);
 	cc_write_u32(&w, r->count);
 	cc_write_raw(&w, r->digest, CC_DIGEST_SIZE);
-	cc_write_raw(&w, r->overwritten, CC_DIGEST_SIZE);
-	Assert(w.status == CC_OK && w.len == RECORD_BYTES);
+	if (r->flags & CUSTODY_STATE_OVERWRITTEN)
+		cc_write_raw(&w, r->overwritten, CC_DIGEST_SIZE);
+	Assert(w.status == CC_OK);
+	SET_VARSIZE(buffer, VARHDRSZ + w.len);
 	tuplesort_putdatum(sort, PointerGetDatum(buffer), false);
 }
 
@@ -74,7 +75,8 @@ custody_state_get(Tuplesortstate *sort, CustodyStateRecord *r)
 
 	if (!custody_compat_getdatum(sort, &datum, &isnull))
 		return false;
-	cc_reader_init(&in, VARDATA_ANY(DatumGetPointer(datum)), RECORD_BYTES);
+	cc_reader_init(&in, VARDATA_ANY(DatumGetPointer(datum)),
+				   VARSIZE_ANY_EXHDR(DatumGetPointer(datum)));
 	r->table = cc_read_u16(&in);
 	memcpy(r->key, cc_read_raw(&in, CC_DIGEST_SIZE).data, CC_DIGEST_SIZE);
 	r->relation_id = cc_read_u32(&in);
@@ -88,7 +90,8 @@ custody_state_get(Tuplesortstate *sort, CustodyStateRecord *r)
 	r->txn_no = (int64) cc_read_u64(&in);
 	r->count = cc_read_u32(&in);
 	memcpy(r->digest, cc_read_raw(&in, CC_DIGEST_SIZE).data, CC_DIGEST_SIZE);
-	memcpy(r->overwritten, cc_read_raw(&in, CC_DIGEST_SIZE).data, CC_DIGEST_SIZE);
+	if (r->flags & CUSTODY_STATE_OVERWRITTEN)
+		memcpy(r->overwritten, cc_read_raw(&in, CC_DIGEST_SIZE).data, CC_DIGEST_SIZE);
 	pfree(DatumGetPointer(datum));
 	return true;
 }
