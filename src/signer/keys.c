@@ -25,8 +25,8 @@ key_path(const Ledger *l, uint32_t epoch, char path[PATH_SIZE])
 }
 
 /* Replace the percent words; main.c has checked that there are no others. */
-static void
-expand(char out[COMMAND_SIZE], const char *pattern, const Ledger *l, uint32_t epoch)
+static bool
+expand(char out[COMMAND_SIZE], const char *pattern, const Ledger *l, uint32_t epoch, Answer *a)
 {
 	size_t		n = 0;
 
@@ -42,6 +42,8 @@ expand(char out[COMMAND_SIZE], const char *pattern, const Ledger *l, uint32_t ep
 			out[n++] = '%';
 	}
 	out[n] = '\0';
+	return *pattern == '\0' ||
+		answer_fail(a, CC_REPLY_FAILED, "The URI or a command for keys is too long.");
 }
 
 static bool
@@ -50,7 +52,8 @@ run(const char *pattern, const Ledger *l, uint32_t epoch, Answer *a)
 	char		command[COMMAND_SIZE];
 	int			status;
 
-	expand(command, pattern, l, epoch);
+	if (!expand(command, pattern, l, epoch, a))
+		return false;
 	status = system(command);
 	if (status != 0)
 		return answer_fail(a, CC_REPLY_FAILED, "The command for the key of epoch %u ended with status %d.",
@@ -88,7 +91,8 @@ key_load(const Ledger *l, uint32_t epoch, cc_signer **key, Answer *a)
 	*key = NULL;
 	if (l->settings->key_uri == NULL)
 		return load_file(l, epoch, key, a);
-	expand(uri, l->settings->key_uri, l, epoch);
+	if (!expand(uri, l->settings->key_uri, l, epoch, a))
+		return false;
 	*key = store_load(uri);
 	return true;
 }
