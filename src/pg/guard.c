@@ -58,6 +58,14 @@ emit_log(ErrorData *error)
 
 /* What was not refused */
 
+/* Who logged in, whatever SET SESSION AUTHORIZATION says. */
+static const char *
+login_name(void)
+{
+	return MyProcPort != NULL ? MyProcPort->user_name :
+		GetUserNameFromId(GetSessionUserId(), true);
+}
+
 static void
 note_attempt(Oid relid, const char *what)
 {
@@ -66,8 +74,7 @@ note_attempt(Oid relid, const char *what)
 	ereport(LOG_SERVER_ONLY,
 			(errmsg("ledger relation \"custody.%s\" is %s through SQL", name ? name : "?", what),
 			 errdetail("Session user \"%s\", current user \"%s\".",
-					   GetUserNameFromId(GetSessionUserId(), true),
-					   GetUserNameFromId(GetUserId(), true))));
+					   login_name(), GetUserNameFromId(GetUserId(), true))));
 }
 
 static void

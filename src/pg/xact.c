@@ -129,13 +129,20 @@ current_user_names(void)
 	return buf.data;
 }
 
+/*
+ * Who was authenticated; where the method says nothing, the role that logged in
+ * if it is not the session user any more (SET SESSION AUTHORIZATION).
+ */
 static char *
 authenticated_identity(void)
 {
 	const char *method = NULL;
 	const char *id = custody_compat_authn_id(&method);
 
-	return id == NULL ? NULL : psprintf("%s:%s", method, id);
+	if (id != NULL)
+		return psprintf("%s:%s", method, id);
+	return GetAuthenticatedUserId() == GetSessionUserId() ? NULL :
+		psprintf("login:%s", role_name(GetAuthenticatedUserId()));
 }
 
 static char *

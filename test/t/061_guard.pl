@@ -40,6 +40,7 @@ foreach my $t (
 	[ 'a table is written', 'DELETE FROM custody.log_chunk', 'auditor' ],
 	[ 'a table named by a search path', 'SET search_path = custody; INSERT INTO log_key VALUES (9, $$x$$)', 'auditor' ],
 	[ 'under another role', 'SET ROLE other; SELECT * FROM custody.log_key', 'nurse' ],
+	[ 'as another session user', 'SET SESSION AUTHORIZATION other; SELECT * FROM custody.log_key', 'dba' ],
 	[ 'a table is emptied', 'TRUNCATE custody.log_leaf', 'auditor' ],
 	[ 'a table is dropped', 'DROP TABLE custody.log_tile', 'nurse' ],
 	[ 'a table is copied into', 'COPY custody.log_anchor FROM PROGRAM $$true$$', 'nurse' ],
@@ -68,6 +69,25 @@ foreach my $t (
 		qr/LOG:  ledger relation "custody\.$table" is $what through SQL\n.*DETAIL:  Session user "dba", current user "postgres"\./,
 		"$name: logged with the session user");
 }
+like(logged('GRANT ALL ON custody.log_anchor TO nurse; GRANT USAGE ON SCHEMA custody TO nurse; SET SESSION AUTHORIZATION nurse; DELETE FROM custody.log_anchor;'
+		  . ' RESET SESSION AUTHORIZATION; REVOKE ALL ON custody.log_anchor FROM nurse; REVOKE USAGE ON SCHEMA custody FROM nurse', 'dba'),
+	qr/written through SQL\n.*DETAIL:  Session user "dba", current user "nurse"\./, 'as another session user: logged with who logged in');
+
+# A change that somebody makes under another name says who logged in.
+$node->safe_psql('postgres', 'GRANT INSERT ON t TO nurse');
+foreach my $t (
+	[ 'as himself', '', 'dba|dba|dba|' ],
+	[ 'SET ROLE', 'SET ROLE nurse;', 'dba|nurse|nurse|' ],
+	[ 'SET SESSION AUTHORIZATION', 'SET SESSION AUTHORIZATION nurse;', 'nurse|nurse|nurse|login:dba' ],
+	[ 'and back', 'SET SESSION AUTHORIZATION nurse; RESET SESSION AUTHORIZATION;', 'dba|dba|dba|' ])
+{
+	my ($name, $sql, $expected) = @$t;
+	$node->safe_psql('postgres', "$sql INSERT INTO t (n) VALUES ('$name')", extra_params => [ '-U', 'dba' ]);
+	is($node->safe_psql('postgres', q{SELECT session_user_name, outer_user_name, current_user_names, authenticated_identity
+			FROM custody.transactions WHERE txn_no = (SELECT max(txn_no) FROM custody.entries WHERE operation = 'insert')}),
+		$expected, "who is behind a change: $name");
+}
+
 my $offset = -s $node->logfile;
 $node->safe_psql('postgres', q{INSERT INTO t (n) VALUES ('x'); UPDATE t SET n = 'y'; VACUUM FULL custody.log_anchor; SELECT custody.seal(); SELECT count(*) FROM custody.verify()});
 wait_until_sealed($node);
