@@ -4,7 +4,9 @@
 
 VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" control/pg_custody.control)
 
-.PHONY: help demo check check-orthanc check-majors bench dist
+ATTACK_SCENARIOS ?= 500
+
+.PHONY: help demo check attack check-orthanc check-majors bench dist
 
 help:
 	@echo "make            build module and offline verifier"
@@ -14,6 +16,7 @@ help:
 	@echo "make unit       core tests under ASan and UBSan"
 	@echo "make symcheck   check that the floors hold"
 	@echo "make fuzz       run the fuzzers, FUZZ_SECONDS each"
+	@echo "make attack     a random insider, ATTACK_SCENARIOS times (500); prints seeds"
 	@echo "make check-orthanc  a DICOM server under custody"
 	@echo "make check-majors  build and tests on PostgreSQL 17 and 18, as root"
 	@echo "make bench      measure cost, in interleaved runs"
@@ -24,6 +27,11 @@ demo:
 
 check:
 	test/check
+
+attack:
+	test/install-deps build
+	server=$$(mktemp -d) && chmod 755 "$$server" && trap 'rm -rf "$$server"' EXIT && \
+		copy=$$(test/server-copy "$$server" | tail -1) && PG_CONFIG=$$copy test/attack --scenarios $(ATTACK_SCENARIOS)
 
 check-orthanc:
 	test/install-deps build orthanc
