@@ -222,8 +222,60 @@ my @scenarios = (
 	[ 'append-only', q{
 		CREATE TABLE event (id int PRIMARY KEY); SELECT custody.protect('event', mode => 'append_only');
 		INSERT INTO event VALUES (1), (2)} ],
+	[ 'replica mode', q{
+		SET session_replication_role = replica; INSERT INTO event VALUES (3); RESET session_replication_role} ],
+	[ 'a serializable transaction that is repeated', q{
+		BEGIN ISOLATION LEVEL SERIALIZABLE; INSERT INTO report (id, status) VALUES (50, 'a'); ROLLBACK;
+		BEGIN ISOLATION LEVEL SERIALIZABLE; INSERT INTO report (id, status) VALUES (50, 'a'); COMMIT} ],
+	[ 'rules, cursors and RETURNING', q{
+		CREATE TABLE shelf (id int PRIMARY KEY, gone bool DEFAULT false); SELECT custody.protect('shelf');
+		INSERT INTO shelf SELECT generate_series(1, 9);
+		CREATE RULE keep AS ON DELETE TO shelf DO INSTEAD UPDATE shelf SET gone = true WHERE id = OLD.id;
+		DELETE FROM shelf WHERE id < 3;
+		DO $$ DECLARE c CURSOR FOR SELECT * FROM shelf FOR UPDATE; BEGIN
+			FOR r IN c LOOP UPDATE shelf SET gone = NOT gone WHERE CURRENT OF c; END LOOP; END $$;
+		WITH moved AS (UPDATE shelf SET id = id + 100 WHERE id > 5 RETURNING *) INSERT INTO shelf SELECT id + 100 FROM moved} ],
+	[ 'foreign keys that set NULL', q{
+		CREATE TABLE bed (id int PRIMARY KEY, shelf int REFERENCES shelf ON DELETE SET NULL ON UPDATE CASCADE); SELECT custody.protect('bed');
+		INSERT INTO bed SELECT i, i FROM generate_series(1, 5) i;
+		DROP RULE keep ON shelf; DELETE FROM shelf WHERE id = 1; UPDATE shelf SET id = -id WHERE id = 2} ],
+	[ 'a trigger that changes or drops what comes', q{
+		CREATE FUNCTION mend() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			IF NEW.id = 77 THEN RETURN NULL; END IF; NEW.gone := true; RETURN NEW; END $$;
+		CREATE TRIGGER mend BEFORE INSERT OR UPDATE ON shelf FOR EACH ROW EXECUTE FUNCTION mend();
+		INSERT INTO shelf VALUES (77), (78); UPDATE shelf SET gone = false} ],
+	[ 'row security', q{
+		CREATE ROLE ward LOGIN; GRANT ALL ON shelf TO ward;
+		CREATE POLICY even ON shelf USING (id % 2 = 0); ALTER TABLE shelf ENABLE ROW LEVEL SECURITY;
+		SET ROLE ward; UPDATE shelf SET gone = true; DELETE FROM shelf; RESET ROLE} ],
+	[ 'new labels, attributes and checks', q{
+		ALTER TYPE mood ADD VALUE 'fair' BEFORE 'bad'; ALTER TYPE mood RENAME VALUE 'ok' TO 'good';
+		ALTER DOMAIN grams ADD CONSTRAINT light CHECK (VALUE < 1e6);
+		ALTER TABLE kinds ADD CONSTRAINT known CHECK (id > 0), ALTER t SET DEFAULT '08:00'} ],
+	[ 'an identity column and gaps of its sequence', q{
+		CREATE TABLE slot (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, t text); SELECT custody.protect('slot');
+		INSERT INTO slot (t) VALUES ('a'); BEGIN; INSERT INTO slot (t) VALUES ('b'), ('c'); ROLLBACK; INSERT INTO slot (t) VALUES ('d');
+		SELECT setval(pg_get_serial_sequence('slot', 'id'), 1000); INSERT INTO slot (t) VALUES ('e')} ],
+	[ 'rotation of the key', q{
+		SELECT custody.rotate_key(); INSERT INTO slot (t) VALUES ('f')} ],
+	[ 'roles and grants', q{
+		CREATE ROLE head; GRANT ward TO head; GRANT SELECT ON slot TO head; ALTER TABLE slot OWNER TO head; ALTER ROLE head CREATEROLE;
+		INSERT INTO slot (t) VALUES ('g')} ],
+	[ 'moved to another place', q{
+		ALTER TABLE slot SET (fillfactor = 50); ALTER TABLE slot SET LOGGED; VACUUM FULL slot; ALTER INDEX slot_pkey RENAME TO slot_key} ],
+	[ 'dates before Christ, and far ones, and leap and daylight', q{
+		CREATE TABLE dates (id int PRIMARY KEY, d date, ts timestamptz, tz timetz, i interval); SELECT custody.protect('dates');
+		SET timezone = 'Europe/Berlin'; INSERT INTO dates VALUES (1, '0044-03-15 BC', '2026-10-25 02:30:00', '02:30+02', '-1 day +02:03'),
+			(2, '5874897-12-31', '2026-10-25 01:30:00+00', '24:00:00-15', '178000000 years'), (3, '-infinity', '2016-12-31 23:59:60+00', NULL, '0.000001 s'),
+			(4, '2024-02-29', '1883-11-18 12:00:00', NULL, NULL);
+		SET timezone = 'Pacific/Apia'; UPDATE dates SET ts = ts + interval '1 month', d = d} ],
+	[ 'names in other scripts, very long, with quotes', q{
+		CREATE SCHEMA "병원 ""A"""; CREATE TABLE "병원 ""A"""."患者's" ("編號" int PRIMARY KEY, "Name with a very long name, of sixty-three bytes in all, as is" text);
+		SELECT custody.protect('"병원 ""A"""."患者''s"'); INSERT INTO "병원 ""A"""."患者's" VALUES (1, '김서연'), (2, '李'), (3, E'tab\tline\n');
+		UPDATE "병원 ""A"""."患者's" SET "編號" = 9 WHERE "編號" = 2} ],
 );
 
+cmp_ok(scalar(@scenarios), '>=', 40, @scenarios . ' that must be silent');
 foreach my $scenario (@scenarios)
 {
 	my ($name, $sql) = @$scenario;

@@ -87,6 +87,35 @@ my @tampers = (
 	[ 'a table dropped', q{ALTER EVENT TRIGGER custody_ddl DISABLE; ALTER EVENT TRIGGER custody_drop DISABLE; DROP TABLE patient;
 			ALTER EVENT TRIGGER custody_ddl ENABLE ALWAYS; ALTER EVENT TRIGGER custody_drop ENABLE ALWAYS},
 		qr/relation_missing\|/ ],
+	# Around the table
+	[ 'two columns exchanged by hand', q{UPDATE pg_attribute SET attname = CASE attname WHEN 'name' THEN '~' ELSE 'name' END
+			WHERE attrelid = 'patient'::regclass AND attname IN ('name', 'note');
+			UPDATE pg_attribute SET attname = 'note' WHERE attrelid = 'patient'::regclass AND attname = '~'}, qr/schema_changed\|public.patient\|/ ],
+	[ 'a column dropped by hand', q{UPDATE pg_attribute SET attisdropped = true, attname = '........pg.dropped.5........', atttypid = 0
+			WHERE attrelid = 'patient'::regclass AND attname = 'dose'}, qr/schema_changed\|public.patient\|/ ],
+	[ 'a table replaced by a view', q{ALTER TABLE patient RENAME TO patient_old; CREATE VIEW patient AS SELECT * FROM patient_old},
+		qr/relation_altered\|public.patient\|/ ],
+	[ 'another file under the table', q{CREATE TABLE twin (LIKE reading); INSERT INTO twin SELECT * FROM reading WHERE value <> 2;
+			UPDATE pg_class c SET relfilenode = (SELECT relfilenode FROM pg_class WHERE relname = 'twin') WHERE relname = 'reading'},
+		qr/row_missing\|public.reading\|\{"at": "2026-01-01", "value": 2}/ ],
+	[ 'a copy, truncated and loaded again', unseen('patient', q{CREATE TABLE kept AS SELECT * FROM patient; TRUNCATE patient;
+			INSERT INTO patient SELECT * FROM kept WHERE id <> 73; DROP TABLE kept}), qr/row_missing\|public.patient\|\{"id": 73}/, 'only' ],
+	[ 'a row behind row security', 'CREATE POLICY p ON patient USING (id <> 74); ALTER TABLE patient ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;'
+			. unseen('patient', 'UPDATE patient SET dose = 0 WHERE id = 74'), qr/row_changed\|public.patient\|\{"id": 74}.*recorded: dose\|/ ],
+	[ 'operators of the insider', q{CREATE FUNCTION public.same(text, text) RETURNS bool LANGUAGE sql AS 'SELECT true';
+			CREATE OPERATOR public.= (LEFTARG = text, RIGHTARG = text, FUNCTION = public.same);
+			SET LOCAL search_path = public, pg_catalog; } . unseen('patient', q{UPDATE patient SET name = 'x' WHERE id = 75}),
+		qr/row_changed\|public.patient\|\{"id": 75}.*recorded: name\|/, 'only' ],
+	[ 'a row of the past put back', unseen('patient', q{UPDATE patient SET note = repeat('note ', 9) WHERE id = 3}),
+		qr/row_changed\|public.patient\|\{"id": 3}.*recorded: note\|/, 'only' ],
+	[ 'all rows', unseen('patient', 'UPDATE patient SET dose = 0'), [ map { qr/row_changed\|public.patient\|\{"id": $_}/ } 1, 39, 60, 95, 1096, 2000 ] ],
+	[ 'a number that reads the same', unseen('patient', q{UPDATE patient SET name = 'Patient ' || chr(1637) WHERE id = 76}),
+		qr/row_changed\|public.patient\|\{"id": 76}.*recorded: name\|/, 'only' ],
+	[ 'a partition bound of another', unseen('obs2', q{UPDATE obs2 SET id = -id WHERE id = 40}),
+		[ qr/row_missing\|public.obs\|\{"at": "2026-02-10", "id": 40}/, qr/row_extra\|public.obs\|\{"at": "2026-02-10", "id": -40}/ ], 'only' ],
+	[ 'rows exchanged between partitions', 'ALTER TABLE obs1 DISABLE TRIGGER ALL; ' . unseen('obs2', q{UPDATE obs SET at = at + 31 WHERE id = 12})
+			. '; ' . sprintf($on, 'obs1'),
+		[ qr/row_missing\|public.obs\|\{"at": "2026-01-13", "id": 12}/, qr/row_extra\|public.obs\|\{"at": "2026-02-13", "id": 12}/ ], 'only' ],
 	# Capture
 	[ 'triggers off', 'ALTER TABLE patient DISABLE TRIGGER ALL', qr/trigger_disabled\|public.patient\|.*"!custody_capture"/ ],
 	[ 'trigger not for replicas', 'ALTER TABLE patient ENABLE TRIGGER "!custody_capture"', qr/trigger_disabled\|public.patient\|.*does not always fire/, 'only' ],
@@ -110,6 +139,15 @@ my @tampers = (
 		qr/trigger_changed\|public.patient\|.*another function/, 'only' ],
 	[ 'function replaced', q{CREATE OR REPLACE FUNCTION custody.capture() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'},
 		qr/function_changed\|.*custody.capture\(\)/, 'only' ],
+	[ 'truncate function replaced', q{CREATE OR REPLACE FUNCTION custody.capture_truncate() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'},
+		qr/function_changed\|.*custody.capture_truncate\(\)/, 'only' ],
+	[ 'function of another file', q{UPDATE pg_proc SET probin = '$libdir/plpgsql' WHERE oid = 'custody.capture'::regproc},
+		qr/function_changed\|.*custody.capture\(\)/, 'only' ],
+	[ 'event function replaced', q{CREATE OR REPLACE FUNCTION custody.capture_ddl() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'},
+		qr/function_changed\|.*custody.capture_ddl\(\)/, 'only' ],
+	[ 'event trigger for some commands', q{UPDATE pg_event_trigger SET evttags = '{COMMENT}' WHERE evtname = 'custody_ddl'},
+		qr/event_trigger_\w+\|.*"custody_ddl"/, 'only' ],
+	[ 'event trigger not for replicas', 'ALTER EVENT TRIGGER custody_drop ENABLE', qr/event_trigger_disabled\|.*"custody_drop"/, 'only' ],
 	[ 'function of another symbol', q{UPDATE pg_proc SET prosrc = 'custody_sql_capture_truncate' WHERE oid = 'custody.capture'::regproc},
 		qr/function_changed\|.*custody.capture\(\)/, 'only' ],
 	[ 'function with settings', 'ALTER FUNCTION custody.capture_ddl() SET search_path = public', qr/function_changed\|.*custody.capture_ddl\(\)/, 'only' ],
@@ -166,6 +204,10 @@ my @tampers = (
 		qr/transaction_altered\|.*under number 900/ ],
 	[ 'a leaf added', q{INSERT INTO custody.log_leaf VALUES (500, 900, NULL, sha256('x'))}, qr/leaf_extra\|leaf 500\|/, 'only' ],
 	[ 'a block gone', 'DELETE FROM custody.log_block WHERE block_no = 1', qr/block_missing\|leaf 4\|/ ],
+	[ 'all blocks gone', 'TRUNCATE custody.log_block', qr/block_missing\|leaf 0\|/ ],
+	[ 'all leaves gone', 'TRUNCATE custody.log_leaf', qr/leaf_missing\|leaf 0\|/ ],
+	[ 'all records gone', 'TRUNCATE custody.log_transaction', qr/transaction_missing\|leaf 1\|/ ],
+	[ 'all chunks gone', 'TRUNCATE custody.log_chunk', qr/entries_count\|leaf 1\|/ ],
 	[ 'a tile gone', 'DELETE FROM custody.log_tile', qr/tile_missing\|leaf 0\|/, 'only' ],
 	[ 'a tile too many', q{INSERT INTO custody.log_tile SELECT 0, 7, hashes FROM custody.log_tile}, qr/tile_extra\|/, 'only' ],
 	[ 'a checkpoint gone', 'DELETE FROM custody.log_checkpoint WHERE tree_size = (SELECT tree_size FROM custody.log_block WHERE block_no = 1)',
@@ -203,6 +245,8 @@ foreach my $t (@tampers)
 }
 is($node->safe_psql('postgres', 'SELECT * FROM custody.verify()'), '', 'clean after');
 
+my $moves = @tampers;
+
 # What decides nothing is a warning.
 my $lookups = q{SELECT string_agg(concat_ws('|', severity, code, relation), ' ') FROM custody.verify()};
 foreach my $sql (q{DELETE FROM custody.log_lookup WHERE ctid = (SELECT max(ctid) FROM custody.log_lookup)},
@@ -216,6 +260,7 @@ foreach my $sql (q{DELETE FROM custody.log_lookup WHERE ctid = (SELECT max(ctid)
 sub on_copy
 {
 	my ($name, $steps, $pattern, $args) = @_;
+	$moves++;
 	$node->safe_psql('postgres', 'CREATE DATABASE copy TEMPLATE postgres');
 	$node->safe_psql('copy', $_) foreach @$steps;
 	my $found = $node->safe_psql('copy', sprintf($findings, $args // ''));
@@ -258,6 +303,8 @@ my $foreign = $node->safe_psql('another', 'SELECT custody.checkpoint()');
 on_copy('an anchor of another ledger', [], qr/^tampering\|anchor_unsigned\|/m, "anchors => ARRAY['$foreign\n']");
 like($node->safe_psql('postgres', sprintf($findings, 'since => 5')),
 	qr/^tampering\|since_unknown\|/m, 'since a size the ledger never had');
+
+cmp_ok($moves, '>=', 90, "$moves moves of an insider");
 
 # Refusals
 fails_with($node, q{SELECT * FROM custody.verify('pg_class')}, 'PC102', 'is not protected', 'a table that is not protected');
