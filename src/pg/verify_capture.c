@@ -1,7 +1,7 @@
 /*
  * verify_capture.c
- *	  The machinery as it should be: what captures (capture_state.c) and the
- *	  ledger's own relations.
+ *	  The machinery as it should be: what captures (capture_state.c), children of
+ *	  protected tables, and the ledger's own relations.
  *
  * Catalogs are read as they are now, not as of the verification's snapshot: a
  * trigger that is off is off.
@@ -11,6 +11,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/tableam.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
@@ -21,6 +22,7 @@
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_trigger.h"
 #include "commands/extension.h"
+#include "executor/tuptable.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -155,6 +157,59 @@ custody_verify_own_relations(CustodyVerify *v)
 	return readable;
 }
 
+/* Children of protected tables */
+
+static bool
+was_protected(CustodyVerify *v, Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, v->protections)
+		if (((CustodyProtection *) lfirst(lc))->relid == relid)
+			return true;
+	return false;
+}
+
+/* A foreign table's rows are not looked for: it may have some at any time. */
+static bool
+has_rows(CustodyVerify *v, Oid relid)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	bool		found = rel->rd_rel->relkind == RELKIND_FOREIGN_TABLE;
+
+	if (rel->rd_rel->relkind == RELKIND_RELATION)
+	{
+		TupleTableSlot *slot = table_slot_create(rel, NULL);
+		TableScanDesc scan = table_beginscan(rel, v->snapshot, 0, NULL);
+
+		found = table_scan_getnextslot(scan, ForwardScanDirection, slot);
+		table_endscan(scan);
+		ExecDropSingleTupleTableSlot(slot);
+	}
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+/* Rows of a child are read as the parent's; partitions are part of it. */
+static void
+check_children(CustodyVerify *v, Oid relid)
+{
+	ListCell   *lc;
+
+	if (get_rel_relkind(relid) != RELKIND_RELATION)
+		return;
+	foreach(lc, find_all_inheritors(relid, AccessShareLock, NULL))
+	{
+		Oid			child = lfirst_oid(lc);
+
+		if (child != relid && !was_protected(v, child) && has_rows(v, child))
+			custody_verify_tampering(v, "child_unprotected", custody_verify_relname(relid), CUSTODY_NO_LEAF,
+									 psprintf("protect %s", custody_verify_relname(child)),
+									 "table %s has rows that are read as rows of %s and were never recorded",
+									 custody_verify_relname(child), custody_verify_relname(relid));
+	}
+}
+
 /* Together */
 
 static void
@@ -175,7 +230,10 @@ custody_verify_capture(CustodyVerify *v)
 		CustodyRelationState *relation = custody_state_relation(v, p->relation_id);
 
 		if (relation != NULL && relation->present)
+		{
 			custody_capture_table_faults(&faults, p->relid);
+			check_children(v, p->relid);
+		}
 	}
 	custody_capture_machinery_faults(&faults);
 }

@@ -390,6 +390,11 @@ end_anchors(CustodyVerify *v, uint64 size)
 		uint64		wanted = a->checkpoint.size;
 		uint8		root[CC_DIGEST_SIZE];
 
+		/* The last block may be waiting for its signature, unless that was seen. */
+		if (wanted == size && custody_verify_checkpoint_note(v, (int64) size) == NULL)
+			custody_verify_tampering(v, "checkpoint_missing", NULL, (int64) size - 1, NULL,
+									 "checkpoint of size %llu was signed, log_checkpoint has none of that size",
+									 (unsigned long long) size);
 		if (a->compared)
 			continue;
 		if (wanted > size)

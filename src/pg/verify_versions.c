@@ -126,9 +126,10 @@ static bool
 names_table(const CustodyVerifyVersion *version, Oid relid)
 {
 	char	   *name = get_rel_name(relid);
+	char	   *schema = get_namespace_name(get_rel_namespace(relid));
 
-	/* Renaming a schema makes no version until the next change. */
-	return name != NULL && custody_known_text(version->schema.table, name);
+	return name != NULL && custody_known_text(version->schema.table, name) &&
+		custody_known_text(version->schema.schema, schema);
 }
 
 /* Rows of log_schema that no entry announced; note what versions say. */

@@ -156,6 +156,10 @@ my @scenarios = (
 		INSERT INTO person VALUES (1, 'a'); INSERT INTO nurse VALUES (1, 'b', 'w'), (2, 'c', 'w');
 		SELECT custody.protect('person');
 		UPDATE person SET name = 'x'; DELETE FROM person WHERE id = 2} ],
+	[ 'a later child, empty, then protected, then not any more', q{
+		CREATE TABLE porter (cap text) INHERITS (person); SELECT custody.protect('porter');
+		INSERT INTO porter VALUES (3, 'd', 'c'); CREATE TABLE cook () INHERITS (person);
+		SELECT custody.unprotect('porter', 'test'); INSERT INTO porter VALUES (4, 'e', 'c')} ],
 	[ 'added columns', q{
 		ALTER TABLE patient ADD COLUMN allergy text DEFAULT 'none known';
 		UPDATE patient SET allergy = 'nuts' WHERE id = 22;

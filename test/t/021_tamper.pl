@@ -95,9 +95,16 @@ my @tampers = (
 			WHERE attrelid = 'patient'::regclass AND attname = 'dose'}, qr/schema_changed\|public.patient\|/ ],
 	[ 'a table replaced by a view', q{ALTER TABLE patient RENAME TO patient_old; CREATE VIEW patient AS SELECT * FROM patient_old},
 		qr/relation_altered\|public.patient\|/ ],
+	[ 'a table moved to another schema', q{CREATE SCHEMA attic; ALTER TABLE patient SET SCHEMA attic}, qr/relation_altered\|public.patient\|/ ],
+	[ 'a schema exchanged', q{ALTER SCHEMA public RENAME TO attic; CREATE SCHEMA public; CREATE TABLE public.patient AS SELECT * FROM attic.patient; ALTER TABLE attic.obs SET SCHEMA public},
+		qr/relation_altered\|public.patient\|/ ],
 	[ 'another file under the table', q{CREATE TABLE twin (LIKE reading); INSERT INTO twin SELECT * FROM reading WHERE value <> 2;
 			UPDATE pg_class c SET relfilenode = (SELECT relfilenode FROM pg_class WHERE relname = 'twin') WHERE relname = 'reading'},
 		qr/row_missing\|public.reading\|\{"at": "2026-01-01", "value": 2}/ ],
+	[ 'a child with a row', q{CREATE TABLE more () INHERITS (patient); INSERT INTO more (id, name) VALUES (9100, 'hidden')},
+		qr/child_unprotected\|public.patient\|table public.more has rows/ ],
+	[ 'a row hidden in a child of a child', q{CREATE TABLE more () INHERITS (patient); CREATE TABLE yet () INHERITS (more);
+			INSERT INTO yet (id, name) VALUES (9100, 'hidden')}, qr/child_unprotected\|public.patient\|table public.yet has rows/ ],
 	[ 'a copy, truncated and loaded again', unseen('patient', q{CREATE TABLE kept AS SELECT * FROM patient; TRUNCATE patient;
 			INSERT INTO patient SELECT * FROM kept WHERE id <> 73; DROP TABLE kept}), qr/row_missing\|public.patient\|\{"id": 73}/, 'only' ],
 	[ 'a row behind row security', 'CREATE POLICY p ON patient USING (id <> 74); ALTER TABLE patient ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;'
@@ -294,6 +301,8 @@ on_copy('the tail cut off',
 		DELETE FROM custody.log_block WHERE block_no > 2;} ],
 	qr/^tampering\|anchor_ahead\|.*checkpoint of size $size was signed, the ledger has only \d+ leaves: 2 leaves are missing/m,
 	"anchors => ARRAY[E'" . $literal . "\n']");
+on_copy('the last checkpoint gone', ['DELETE FROM custody.log_checkpoint WHERE tree_size = (SELECT max(tree_size) FROM custody.log_checkpoint)'],
+	qr/^tampering\|checkpoint_missing\|leaf @{[ $size - 1 ]}\|checkpoint of size $size was signed/m, "anchors => ARRAY[E'" . $literal . "\n']");
 my $strange = $anchor =~ s/\n\d+\n/\n1\n/r;
 on_copy('an anchor with another size', [], qr/^tampering\|anchor_unsigned\|/m, "anchors => ARRAY['$strange\n']");
 on_copy('an anchor that is none', [], qr/^warning\|anchor_unreadable\|/m, "anchors => ARRAY['nonsense']");
