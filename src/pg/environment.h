@@ -4,13 +4,14 @@
  *	  protected tables, roles and settings, as named items of text
  *	  (doc/format.md section 5.3).
  *
- * environment_item.c lists of items; environment_table.c, _object.c, _role.c
- * and _server.c describe what there is; environment_survey.c puts that
+ * environment_item.c lists of items; environment_table.c, _triggerrow.c, _object.c,
+ * _role.c and _server.c describe what there is; environment_survey.c puts that
  * together; environment.c holds it against what the ledger has recorded.
  */
 #ifndef CUSTODY_ENVIRONMENT_H
 #define CUSTODY_ENVIRONMENT_H
 
+#include "access/htup.h"
 #include "nodes/pg_list.h"
 #include "storage/lock.h"
 #include "utils/snapshot.h"
@@ -96,6 +97,19 @@ extern void custody_survey_type(CustodySurvey *s, Oid oid);
 extern void custody_survey_event_triggers(CustodySurvey *s);
 /* Schema custody, what is in it, and the extension. */
 extern void custody_survey_ledger(CustodySurvey *s);
+
+/* environment_triggerrow.c: items that say who wrote the catalog's row of a trigger of ours. */
+
+#define CUSTODY_PART_TRIGGER_ROW "trigger row"
+extern char *custody_triggerrow_text(HeapTuple tuple, Oid relid, uint32 protection);
+extern void custody_triggerrow_add_event(CustodySurvey *s, const char *name, HeapTuple tuple);
+/*
+ * Is the item of that name such a one?  Its table, NULL for an event trigger,
+ * and the name of the item that says how the trigger is.
+ */
+extern bool custody_triggerrow_parse(const char *name, char **table, char **trigger);
+/* Are two texts about a row of the same table and protection, whoever wrote it? */
+extern bool custody_triggerrow_same(const char *before, const char *after);
 
 /* environment_role.c */
 

@@ -251,9 +251,7 @@ event_triggers(CustodySurvey *s, const char *group, Oid unused)
 								   custody_item_role(form->evtowner),
 								   format_procedure_qualified(form->evtfoid)));
 		if (getExtensionOfObject(EventTriggerRelationId, form->oid) == get_extension_oid("pg_custody", true))
-			custody_items_add(s->items,
-							  psprintf("trigger row %s", quote_identifier(NameStr(form->evtname))),
-							  psprintf("%u", HeapTupleHeaderGetRawXmin(tuple->t_data)));
+			custody_triggerrow_add_event(s, NameStr(form->evtname), tuple);
 		s->functions = list_append_unique_oid(s->functions, form->evtfoid);
 	}
 	systable_endscan(scan);

@@ -280,9 +280,8 @@ trigger(Table *t, HeapTuple tuple, TupleDesc desc)
 				 form->tgisinternal ? " internal" : "",
 				 OidIsValid(form->tgparentid) ? " of the parent" : "", text));
 	if (t->survey->protection != 0 && custody_protect_is_trigger(NameStr(form->tgname)))
-		put(t, "trigger row", NameStr(form->tgname),
-			psprintf("%u, of table %u, protection %u", HeapTupleHeaderGetRawXmin(tuple->t_data),
-					 t->relid, t->survey->protection));
+		put(t, CUSTODY_PART_TRIGGER_ROW, NameStr(form->tgname),
+			custody_triggerrow_text(tuple, t->relid, t->survey->protection));
 	t->survey->functions = list_append_unique_oid(t->survey->functions, form->tgfoid);
 }
 

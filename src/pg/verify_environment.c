@@ -206,48 +206,6 @@ follow_capture(CustodyVerify *v, KnownItem *item)
 
 /* Rows of our triggers */
 
-/* Rest of a slice after a text that it begins with; false if it does not. */
-static bool
-cut_prefix(cc_slice *slice, const char *prefix)
-{
-	size_t		len = strlen(prefix);
-
-	if (slice->len < len || memcmp(slice->data, prefix, len) != 0)
-		return false;
-	slice->data += len;
-	slice->len -= len;
-	return true;
-}
-
-/*
- * The trigger of which an item names the row: 'TABLE' and the name of the item
- * that says how the trigger is.  False if it is no such item.
- */
-static bool
-names_trigger_row(cc_slice name, char **table, char **trigger)
-{
-	cc_slice	rest = name;
-	char	   *text;
-	char	   *row;
-
-	*table = NULL;
-	if (cut_prefix(&rest, "trigger row "))
-	{
-		*trigger = psprintf("event trigger %s", show(rest));
-		return true;
-	}
-	if (!cut_prefix(&rest, "table "))
-		return false;
-	text = show(rest);
-	row = strstr(text, "/trigger row \"");
-	if (row == NULL)
-		return false;
-	*trigger = psprintf("table %.*s/trigger %s", (int) (row - text), text,
-						row + strlen("/trigger row "));
-	*table = pnstrdup(text, row - text);
-	return true;
-}
-
 /* Has the entry's own transaction changed that item as well? */
 static bool
 changed_with(CustodyVerify *v, const char *name)
@@ -259,21 +217,12 @@ changed_with(CustodyVerify *v, const char *name)
 	return found && item->txn_no == v->place.txn_no;
 }
 
-/* Is the row of the same table and protection, whoever wrote it? */
-static bool
-same_trigger(const char *before, const char *after)
-{
-	const char *digits = "0123456789";
-
-	return strcmp(before + strspn(before, digits), after + strspn(after, digits)) == 0;
-}
-
 /*
  * The row of one of our triggers was written anew, but reads as before: it was
  * changed and changed back, with nobody looking in between.  Not so where the
- * trigger itself is another one: recorded with it, of a new table or protection, after an
- * update of the extension, or in another place.  Entries of one look are in order
- * of names, so those come before.
+ * trigger itself is another one: recorded with it, of a new table or
+ * protection, after an update of the extension, or in another place.  Entries
+ * of one look are in order of names, so those come before.
  */
 static void
 follow_trigger_row(CustodyVerify *v, const KnownItem *item, cc_slice after)
@@ -282,8 +231,8 @@ follow_trigger_row(CustodyVerify *v, const KnownItem *item, cc_slice after)
 	char	   *trigger;
 
 	if (item->text.len == 0 || after.len == 0 ||
-		!names_trigger_row(item->name, &table, &trigger) ||
-		!same_trigger(show(item->text), show(after)) ||
+		!custody_triggerrow_parse(show(item->name), &table, &trigger) ||
+		!custody_triggerrow_same(show(item->text), show(after)) ||
 		changed_with(v, trigger) || changed_with(v, CUSTODY_ITEM_IDENTITY) ||
 		changed_with(v, CUSTODY_ITEM_EXTENSION))
 		return;
@@ -489,12 +438,10 @@ is_protected_anew(const CustodyItem *before, const CustodyItem *after)
 {
 	char	   *table;
 	char	   *trigger;
-	cc_slice	name;
 
-	if (before == NULL || after == NULL)
-		return false;
-	name = custody_canonical_slice(before->name);
-	return names_trigger_row(name, &table, &trigger) && !same_trigger(before->text, after->text);
+	return before != NULL && after != NULL &&
+		custody_triggerrow_parse(before->name, &table, &trigger) &&
+		!custody_triggerrow_same(before->text, after->text);
 }
 
 /*
