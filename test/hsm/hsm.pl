@@ -46,17 +46,20 @@ system_or_bail('softhsm2-util', '--init-token', '--free', '--label', 'custody', 
 my $tool = "OPENSSL_CONF= pkcs11-tool --module $module --token-label custody --login --pin env:PIN";
 my $id = 'id=$(echo %l | tr -d -)$(printf %%08x %e)';
 local $ENV{PIN} = '1234';
-keys_in_store('token',
-	environment => { OPENSSL_CONF => "$hsm/openssl.cnf" },
-	'key-uri' => "pkcs11:token=custody;object=%l-%e;type=private?pin-source=file:$hsm/pin",
-	'make-key' => "$id; $tool --keypairgen --key-type EC:edwards25519 --sensitive --label %l-%e --id \$id",
-	'destroy-key' => "$tool --delete-object --type privkey --label %l-%e && $tool --delete-object --type pubkey --label %l-%e",
-	has => sub {
-		my ($ledger, $epoch) = @_;
-		my $objects = `$tool --list-objects --type privkey`;
-		die 'pkcs11-tool' if $? != 0;
-		return $objects =~ /label: +\Q$ledger-$epoch\E$/m;
-	});
+foreach my $curve ('edwards25519', 'prime256v1')
+{
+	keys_in_store("token, $curve",
+		environment => { OPENSSL_CONF => "$hsm/openssl.cnf" },
+		'key-uri' => "pkcs11:token=custody;object=%l-%e;type=private?pin-source=file:$hsm/pin",
+		'make-key' => "$id; $tool --keypairgen --key-type EC:$curve --sensitive --label %l-%e --id \$id",
+		'destroy-key' => "$tool --delete-object --type privkey --label %l-%e && $tool --delete-object --type pubkey --label %l-%e",
+		has => sub {
+			my ($ledger, $epoch) = @_;
+			my $objects = `$tool --list-objects --type privkey`;
+			die 'pkcs11-tool' if $? != 0;
+			return $objects =~ /label: +\Q$ledger-$epoch\E$/m;
+		});
+}
 my $objects = `$tool --list-objects --type privkey`;
 like($objects, qr/never extractable/, 'no private key can leave the token');
 unlike($objects, qr/Access: +(?!.*never extractable)/, 'none at all');

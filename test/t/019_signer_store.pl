@@ -17,10 +17,15 @@ umask 0077;
 signer_paths();
 my $store = PostgreSQL::Test::Utils::tempdir();
 
-keys_in_store('store of files',
-	'key-uri' => "file:$store/%l-%e.pem",
-	'make-key' => "openssl genpkey -algorithm ed25519 -out $store/%l-%e.pem",
-	'destroy-key' => "shred -u $store/%l-%e.pem",
-	has => sub { my ($id, $epoch) = @_; return -e "$store/$id-$epoch.pem" });
+foreach my $kind ([ 'Ed25519', 'ed25519' ], [ 'P-256', 'EC -pkeyopt ec_paramgen_curve:P-256' ])
+{
+	my ($name, $algorithm) = @$kind;
+
+	keys_in_store("files, $name",
+		'key-uri' => "file:$store/%l-%e.pem",
+		'make-key' => "openssl genpkey -algorithm $algorithm -out $store/%l-%e.pem",
+		'destroy-key' => "shred -u $store/%l-%e.pem",
+		has => sub { my ($id, $epoch) = @_; return -e "$store/$id-$epoch.pem" });
+}
 
 done_testing();

@@ -55,7 +55,7 @@ sub stop_signer
 {
 	my ($signal) = @_;
 	$signer->signal($signal // 'TERM');
-	$signer->finish;
+	$signer->finish || $signal or die 'the signer ended badly: ' . slurp($logfile);
 	return;
 }
 
@@ -86,7 +86,7 @@ sub keys_in_store
 	my ($name, %store) = @_;
 	my @options = map { ("--$_", $store{$_}) } qw(key-uri make-key destroy-key);
 	%environment = %{ $store{environment} // {} };
-	my $node = start_node('store', conf => "custody.signer = 'unix:$socket'\n");
+	my $node = start_node($name =~ tr/a-zA-Z0-9/_/cr, conf => "custody.signer = 'unix:$socket'\n");
 	my $sql = sub { $node->safe_psql('postgres', shift) };
 
 	start_signer(@options);
