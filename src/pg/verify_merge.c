@@ -55,7 +55,8 @@ compare_live(CustodyGroup *g, const CustodyStateRecord *live)
 	if (cc_equal(g->last.digest, live->digest, CC_DIGEST_SIZE) &&
 		custody_rows_same_layout(from, to))
 		return;
-	n = custody_rows_convert(g->v, &g->last, to, PG_UINT32_MAX, readings);
+	n = custody_rows_convert(g->v, &g->last, custody_rows_recorded_layout(g->v, g->leaf),
+							 PG_UINT32_MAX, readings);
 	for (int i = 0; i < n; i++)
 	{
 		uint8		digest[CC_DIGEST_SIZE];

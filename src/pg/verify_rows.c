@@ -168,6 +168,27 @@ custody_rows_convert(CustodyVerify *v, const CustodyStateRecord *r,
 
 /* Live rows */
 
+/*
+ * What a column added without a rewrite reads as is what the newest version of
+ * the table's present layout says, not its catalog, which can be edited.
+ */
+const cc_schema *
+custody_rows_recorded_layout(CustodyVerify *v, const CustodyLeafState *leaf)
+{
+	HASH_SEQ_STATUS seq;
+	CustodyVerifyVersion *version;
+	CustodyVerifyVersion *newest = NULL;
+
+	hash_seq_init(&seq, v->versions);
+	while ((version = hash_seq_search(&seq)) != NULL)
+		if (version->readable && version->relation_id == leaf->id.relation_id &&
+			version->leaf == leaf->id.leaf &&
+			(newest == NULL || version->version > newest->version) &&
+			custody_rows_same_layout(&version->schema, &leaf->layout))
+			newest = version;
+	return newest != NULL ? &newest->schema : &leaf->layout;
+}
+
 void
 custody_rows_render(CustodyVerify *v, CustodyLeafState *leaf, cc_value *values)
 {

@@ -240,24 +240,25 @@ custody_verify_state_entry(CustodyVerify *v, const cc_entry *e,
 
 /* Live rows */
 
-/* Is there a version of the table with its present layout? */
+/*
+ * Does the newest version of the table have its present layout?  An older one
+ * will not do: the ledger has to say that the layout came back.
+ */
 static bool
 layout_recorded(CustodyVerify *v, const CustodyLeafState *leaf)
 {
 	HASH_SEQ_STATUS seq;
 	CustodyVerifyVersion *version;
+	CustodyVerifyVersion *newest = NULL;
 
 	hash_seq_init(&seq, v->versions);
 	while ((version = hash_seq_search(&seq)) != NULL)
 		if (version->announced && version->readable &&
 			version->relation_id == leaf->id.relation_id &&
 			version->leaf == leaf->id.leaf &&
-			custody_rows_same_layout(&version->schema, &leaf->layout))
-		{
-			hash_seq_term(&seq);
-			return true;
-		}
-	return false;
+			(newest == NULL || version->version > newest->version))
+			newest = version;
+	return newest != NULL && custody_rows_same_layout(&newest->schema, &leaf->layout);
 }
 
 void
@@ -286,7 +287,7 @@ check_layout(CustodyVerify *v, const CustodyRelationState *relation, const Custo
 	if (!layout_recorded(v, leaf))
 		custody_verify_tampering(v, "schema_changed", custody_verify_relname(relation->protection->relid),
 								 CUSTODY_NO_LEAF, NULL,
-								 "the columns of table %s are not those of any recorded schema version",
+								 "the columns of table %s are not those of its last recorded schema version",
 								 custody_verify_relname(leaf->id.leaf));
 }
 

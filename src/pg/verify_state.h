@@ -180,6 +180,7 @@ extern cc_value *custody_rows_live(CustodyVerify *v, CustodyLeafState *leaf,
 								   const CustodyStateRecord *r);
 /* Same columns in the same order? */
 extern bool custody_rows_same_layout(const cc_schema *a, const cc_schema *b);
+extern const cc_schema *custody_rows_recorded_layout(CustodyVerify *v, const CustodyLeafState *leaf);
 /* Same key columns? */
 extern bool custody_rows_same_key(const cc_schema *a, const cc_schema *b);
 /* Names of the columns whose values differ. */
