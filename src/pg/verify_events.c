@@ -30,6 +30,7 @@ typedef struct KnownIncarnation
 {
 	uint32		incarnation;	/* hash key */
 	bool		stored;
+	bool		named;			/* by a header or an entry */
 	bool		complained;
 	char	   *origin;
 } KnownIncarnation;
@@ -233,6 +234,7 @@ check_incarnation(CustodyVerify *v, uint32 incarnation, cc_slice origin, int64 l
 {
 	KnownIncarnation *k = custody_known(v->events->incarnations, incarnation, sizeof(KnownIncarnation));
 
+	k->named = true;
 	if (k->complained)
 		return;
 	if (k->stored && strlen(k->origin) == origin.len &&
@@ -357,11 +359,33 @@ end_keys(CustodyVerify *v)
 									 "the key of epoch %u in log_key has no entry", k->epoch);
 }
 
+/* Of an incarnation that began after the last one named there is an entry. */
+static void
+end_incarnations(CustodyVerify *v)
+{
+	HASH_SEQ_STATUS seq;
+	KnownIncarnation *k;
+	uint32		last = 0;
+
+	hash_seq_init(&seq, v->events->incarnations);
+	while ((k = hash_seq_search(&seq)) != NULL)
+		if (k->named)
+			last = Max(last, k->incarnation);
+	if (last == 0)
+		return;					/* nothing sealed yet */
+	hash_seq_init(&seq, v->events->incarnations);
+	while ((k = hash_seq_search(&seq)) != NULL)
+		if (k->stored && k->incarnation > last)
+			custody_verify_tampering(v, "incarnation_extra", NULL, CUSTODY_NO_LEAF, NULL,
+									 "incarnation %u in log_incarnation has no entry", k->incarnation);
+}
+
 void
 custody_verify_events_end(CustodyVerify *v)
 {
 	custody_verify_versions_end(v);
 	end_relations(v);
 	end_keys(v);
+	end_incarnations(v);
 	custody_verify_bodies_end(v);
 }
