@@ -122,4 +122,14 @@ found_on_copy($node, 'the tables and the ledger of an earlier day', [ $tail . $b
 	qr/^tampering\|row_changed\|public.patient\|/m, $kept);
 fails_with($node, "BEGIN; $tail COMMIT; SELECT custody.seal()", 'PC203', 'signer refuses', 'a tail cut off is not sealed again');
 
+# Who replaces what verifies is in the ledger with the next block.
+my ($arguments, $result) = split /\|/, $node->safe_psql('postgres',
+	q{SELECT pg_get_function_arguments(oid), pg_get_function_result(oid) FROM pg_proc WHERE oid = 'custody.verify'::regproc});
+$node->safe_psql('postgres', q{SELECT custody.new_incarnation('the tail was cut off')});
+$node->safe_psql('postgres', "$asleep CREATE OR REPLACE FUNCTION custody.verify($arguments) RETURNS $result LANGUAGE sql AS 'SELECT NULL::text, NULL, NULL, NULL::jsonb, 0::bigint, NULL, NULL WHERE false'; $awake");
+is($node->safe_psql('postgres', sprintf($findings, '')), '', 'a function that finds nothing');
+$node->safe_psql('postgres', 'SELECT custody.seal()');
+like($node->safe_psql('postgres', q{SELECT name, before, after FROM custody.environment_changes WHERE name LIKE 'function custody.verify(%' ORDER BY number DESC LIMIT 1}),
+	qr/^function custody\.verify\([^|]*\|[^|]*custody_sql_verify.*\|[^|]*WHERE false/s, 'is an entry, with what it was and is');
+
 done_testing();
