@@ -79,6 +79,17 @@ def table_swap(random):
             random.choice(('', 'UPDATE patient SET dose = 0 WHERE id < 5')))
 
 
+def schema_moved(random):
+    return random.choice(('CREATE SCHEMA attic; ALTER TABLE patient SET SCHEMA attic',
+                          'ALTER SCHEMA public RENAME TO attic; CREATE SCHEMA public; ALTER TABLE attic.obs SET SCHEMA public;'
+                          'CREATE TABLE public.reading AS SELECT * FROM attic.reading'))
+
+
+def child(random):
+    return ("CREATE TABLE more () INHERITS (patient); INSERT INTO more (id, name) "
+            f"VALUES ({random.randrange(9000, 9999)}, 'hidden')")
+
+
 def partition_left(random):
     return f'ALTER TABLE obs DETACH PARTITION obs{random.choice((1, 2))}'
 
@@ -141,8 +152,9 @@ def honest(random):
 
 
 MOVES = (('rows', rows, False), ('rows and back', rows_and_back, False), ('two rows swapped', swap, False),
-         ('table swapped', table_swap, False), ('partition left', partition_left, False), ('schema', retype, False),
+         ('table swapped', table_swap, False), ('schema moved', schema_moved, False), ('child', child, False),
+         ('partition left', partition_left, False), ('schema', retype, False),
          ('ledger bytes', ledger_byte, True), ('ledger rows deleted', ledger_delete, True),
          ('leaves exchanged', ledger_exchange, True), ('record copied', ledger_copy, True), ('tail cut', tail_cut, True),
          ('checkpoint replayed', old_checkpoint, True), ('maintenance', maintain, True), ('honest', honest, True))
-WEIGHTS = (6, 2, 2, 1, 1, 1, 6, 4, 1, 1, 1, 1, 3, 1)
+WEIGHTS = (6, 2, 2, 1, 1, 1, 1, 1, 6, 4, 1, 1, 1, 1, 3, 1)

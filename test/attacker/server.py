@@ -63,7 +63,7 @@ class Server:
             SELECT c.relname, pg_relation_filepath(o) FROM pg_class c CROSS JOIN LATERAL (
                 SELECT c.oid UNION ALL SELECT indexrelid FROM pg_index WHERE indrelid IN (c.oid, c.reltoastrelid)
                 UNION ALL SELECT c.reltoastrelid WHERE c.reltoastrelid <> 0) AS part (o)
-            WHERE c.relkind = 'r' AND c.relnamespace IN ('public'::regnamespace, 'custody'::regnamespace) ORDER BY 1, part.o""")
+            WHERE c.relkind = 'r' AND c.relnamespace::regnamespace::text IN ('public', 'attic', 'custody') ORDER BY 1, part.o""")
         found = {}
         for row in rows.split('\n'):
             name, path = row.split('|')
