@@ -81,6 +81,20 @@ my @tampers = (
 			UPDATE custody.log_relation SET relation = 'patient'::regclass WHERE relation = 'hidden'::regclass;
 			UPDATE custody.log_schema SET leaf = 'patient'::regclass WHERE leaf = 'hidden'::regclass},
 		[ qr/trigger_missing\|public.patient\|/, qr/row_changed\|public.patient\|\{"id": 60}.*recorded: dose\|/ ] ],
+	[ 'partitions that the catalog denies', q{UPDATE pg_class SET relhassubclass = false WHERE oid = 'obs'::regclass}, qr/row_missing\|public.obs\|\{"at": "2026-01-13", "id": 12}/ ],
+	[ 'a table of another kind by hand', q{UPDATE pg_class SET relkind = 'v' WHERE oid = 'patient'::regclass}, qr/relation_missing\|/ ],
+	[ 'a last column that the catalog does not count', q{UPDATE pg_class SET relnatts = relnatts - 1 WHERE oid = 'visit'::regclass; DELETE FROM pg_attrdef WHERE adrelid = 'visit'::regclass AND adnum = 9}, qr/schema_changed\|public.visit\|/ ],
+	[ 'the numbers of two columns exchanged by hand', q{UPDATE pg_attribute SET attnum = 100 WHERE attrelid = 'visit'::regclass AND attname = 'given';
+			UPDATE pg_attribute SET attnum = 6 WHERE attrelid = 'visit'::regclass AND attname = 'family'; UPDATE pg_attribute SET attnum = 7 WHERE attrelid = 'visit'::regclass AND attnum = 100},
+		qr/row_changed\|public.visit\|\{"id": 14}.*recorded: family, given\|/ ],
+	[ 'a field of a composite type dropped', 'ALTER TYPE pair DROP ATTRIBUTE b', qr/row_changed\|public.visit\|\{"id": 14}.*recorded: p\|/ ],
+	[ 'a domain over another type by hand', q{UPDATE pg_type SET typbasetype = 'text'::regtype WHERE typname = 'grams'}, qr/row_changed\|public.visit\|\{"id": 14}.*recorded: weight\|/ ],
+	[ 'a type that is written otherwise', q{UPDATE pg_type SET typoutput = 'textout'::regproc WHERE typname = 'numeric'}, qr/row_changed\|public.patient\|\{"id": 77}.*recorded: dose\|/ ],
+	[ 'the versions of two tables exchanged', q{UPDATE custody.log_schema SET leaf = 'obs1'::regclass WHERE leaf = 'obs2'::regclass}, qr/row_missing\|public.obs\|\{"at": "2026-02-03", "id": 2}/ ],
+	[ 'the bounds of two partitions exchanged by hand', q{UPDATE pg_class c SET relpartbound = o.relpartbound FROM pg_class o
+			WHERE c.relname IN ('obs1', 'obs2') AND o.relname IN ('obs1', 'obs2') AND o.relname <> c.relname}, qr/environment_changed\|table public.obs1\/bound/, 'warning' ],
+	[ 'labels of an enum in another order', q{UPDATE pg_enum SET enumsortorder = -enumsortorder}, qr/environment_changed\|type public.stage\/labels/, 'warning' ],
+	[ 'an index that is not used', q{UPDATE pg_index SET indisvalid = false WHERE indrelid = 'patient'::regclass}, qr/environment_changed\|table public.patient\/index patient_pkey/, 'warning' ],
 	[ 'a table that a crash empties', 'ALTER TABLE reading SET UNLOGGED', qr/environment_changed\|table public.reading\b.*persistence/, 'warning' ],
 	[ 'rows that a policy hides', 'CREATE POLICY p ON patient USING (id <> 60); ALTER TABLE patient ENABLE ROW LEVEL SECURITY',
 		qr/environment_changed\|table public.patient\b.*row security/, 'warning' ],
