@@ -29,8 +29,8 @@
 
 #include "pg/capture_state.h"
 #include "pg/catalog.h"
-#include "pg/protect.h"
 #include "pg/schema.h"
+#include "pg/trigger.h"
 
 #define LIBRARY "$libdir/pg_custody"
 

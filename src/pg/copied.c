@@ -25,9 +25,9 @@
 #include "pg/append.h"
 #include "pg/catalog.h"
 #include "pg/copied.h"
-#include "pg/protect.h"
 #include "pg/reader.h"
 #include "pg/schema.h"
+#include "pg/trigger.h"
 
 /* Who stored a transaction record, and who it says did. */
 typedef struct Writer
@@ -183,11 +183,11 @@ has_triggers(const CustodyProtection *p)
 {
 	ListCell   *lc;
 
-	if (!custody_protect_has_trigger(p->relid, CUSTODY_ROW_TRIGGER))
+	if (!custody_trigger_exists(p->relid, CUSTODY_ROW_TRIGGER))
 		return false;
 	foreach(lc, custody_schema_leaves(p->relid, AccessShareLock))
 	{
-		if (!custody_protect_has_trigger(lfirst_oid(lc), CUSTODY_TRUNCATE_TRIGGER))
+		if (!custody_trigger_exists(lfirst_oid(lc), CUSTODY_TRUNCATE_TRIGGER))
 			return false;
 	}
 	return true;

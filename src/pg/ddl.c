@@ -33,6 +33,7 @@
 #include "utils/typcache.h"
 
 #include "pg/append.h"
+#include "pg/baseline.h"
 #include "pg/capture.h"
 #include "pg/catalog.h"
 #include "pg/compat.h"
@@ -41,6 +42,7 @@
 #include "pg/protect.h"
 #include "pg/relstate.h"
 #include "pg/schema.h"
+#include "pg/trigger.h"
 
 /* A table that a DDL command dropped. */
 typedef struct DroppedTable
@@ -166,7 +168,7 @@ static void
 record_anew(uint32 relation_id, uint32 version, Relation leaf)
 {
 	append_gone(relation_id, version, custody_capture_count(leaf));
-	(void) custody_protect_baseline(leaf);
+	(void) custody_baseline_record(leaf);
 }
 
 /* Can the command have made a partition of a table? */
@@ -195,18 +197,18 @@ sync_leaf(const CustodyProtection *p, Oid relid, bool attaching)
 {
 	CustodyVersion *before = last_version(p->relation_id, relid);
 	bool		attached = attaching &&
-		!custody_protect_has_trigger(relid, CUSTODY_TRUNCATE_TRIGGER);
+		!custody_trigger_exists(relid, CUSTODY_TRUNCATE_TRIGGER);
 	Relation	leaf;
 	CustodyRelState *state;
 
-	if (!custody_protect_has_trigger(relid, CUSTODY_ROW_TRIGGER))
+	if (!custody_trigger_exists(relid, CUSTODY_ROW_TRIGGER))
 		return;
 	if (attached)
-		custody_protect_truncate_trigger(relid);
+		custody_trigger_make_truncate(relid);
 	leaf = table_open(relid, AccessShareLock);
 	state = custody_relstate_get(leaf);
 	if (before == NULL || attached)
-		(void) custody_protect_baseline(leaf);
+		(void) custody_baseline_record(leaf);
 	else if (state->version != before->version &&
 			 needs_new_baseline(leaf, &before->schema, &state->layout->schema))
 		record_anew(p->relation_id, before->version, leaf);
@@ -219,8 +221,8 @@ sync_detached(List *protections, Oid relid)
 {
 	ListCell   *lc;
 
-	if (!custody_protect_has_trigger(relid, CUSTODY_TRUNCATE_TRIGGER) ||
-		custody_protect_has_trigger(relid, CUSTODY_ROW_TRIGGER))
+	if (!custody_trigger_exists(relid, CUSTODY_TRUNCATE_TRIGGER) ||
+		custody_trigger_exists(relid, CUSTODY_ROW_TRIGGER))
 		return;
 	foreach(lc, protections)
 	{
@@ -236,7 +238,7 @@ sync_detached(List *protections, Oid relid)
 		leaf = table_open(relid, AccessShareLock);
 		append_gone(p->relation_id, version->version, custody_capture_count(leaf));
 		table_close(leaf, NoLock);
-		custody_protect_drop_trigger(relid, CUSTODY_TRUNCATE_TRIGGER);
+		custody_trigger_drop(relid, CUSTODY_TRUNCATE_TRIGGER);
 		return;
 	}
 }
@@ -581,7 +583,7 @@ custody_sql_capture_ddl(PG_FUNCTION_ARGS)
 				 errdetail("It serves the extension's event triggers."),
 				 errhint("Run the DDL command; it is recorded by itself.")));
 	/* Our own triggers, DROP EXTENSION pg_custody itself, its installation. */
-	if (custody_protect_running_ddl() || !custody_catalog_installed())
+	if (custody_trigger_running_ddl() || !custody_catalog_installed())
 		PG_RETURN_NULL();
 	/* Applications make temporary tables all day: look at nothing for them. */
 	if (strcmp(data->event, "sql_drop") != 0)

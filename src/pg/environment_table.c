@@ -47,7 +47,7 @@
 #include "utils/syscache.h"
 
 #include "pg/environment.h"
-#include "pg/protect.h"
+#include "pg/trigger.h"
 
 /* The table being described. */
 typedef struct Table
@@ -279,7 +279,7 @@ trigger(Table *t, HeapTuple tuple, TupleDesc desc)
 		psprintf("enabled %c type %d%s%s; %s", form->tgenabled, form->tgtype,
 				 form->tgisinternal ? " internal" : "",
 				 OidIsValid(form->tgparentid) ? " of the parent" : "", text));
-	if (t->survey->protection != 0 && custody_protect_is_trigger(NameStr(form->tgname)))
+	if (t->survey->protection != 0 && custody_trigger_is_ours(NameStr(form->tgname)))
 		put(t, CUSTODY_PART_TRIGGER_ROW, NameStr(form->tgname),
 			custody_triggerrow_text(tuple, t->relid, t->survey->protection));
 	t->survey->functions = list_append_unique_oid(t->survey->functions, form->tgfoid);

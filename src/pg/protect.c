@@ -11,46 +11,27 @@
 
 #include "access/relation.h"
 #include "access/table.h"
-#include "access/tableam.h"
-#include "access/xact.h"
-#include "catalog/catalog.h"
-#include "catalog/pg_authid.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
-#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
-#include "commands/trigger.h"
-#include "executor/executor.h"
 #include "executor/spi.h"
 #include "funcapi.h"
-#include "miscadmin.h"
-#include "storage/bufmgr.h"
-#include "storage/lmgr.h"
-#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/inval.h"
-#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/snapmgr.h"
-#include "utils/timestamp.h"
 
 #include "pg/append.h"
+#include "pg/baseline.h"
 #include "pg/canonical.h"
-#include "pg/capture.h"
 #include "pg/catalog.h"
-#include "pg/compat.h"
 #include "pg/error.h"
-#include "pg/guc.h"
 #include "pg/protect.h"
-#include "pg/relstate.h"
+#include "pg/protectable.h"
 #include "pg/shmem.h"
-
-/* How often progress is reported. */
-#define PROGRESS_INTERVAL_MS 2000
+#include "pg/trigger.h"
 
 /* What protect() was asked for. */
 typedef struct ProtectRequest
@@ -59,313 +40,6 @@ typedef struct ProtectRequest
 	char	   *mode;
 	List	   *large_objects;	/* names of columns, char * */
 } ProtectRequest;
-
-static char *
-qualified_name(Oid relid)
-{
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-									  get_rel_name(relid));
-}
-
-/* Does our own DDL run? */
-static bool running_ddl = false;
-
-bool
-custody_protect_running_ddl(void)
-{
-	return running_ddl;
-}
-
-/* Run DDL with the rights of the bootstrap superuser. */
-static void
-run_ddl(const char *command)
-{
-	Oid			user;
-	int			context;
-	int			nest_level = NewGUCNestLevel();
-
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID,
-						   context | SECURITY_LOCAL_USERID_CHANGE);
-	running_ddl = true;
-	PG_TRY();
-	{
-		(void) set_config_option("search_path", "pg_catalog, pg_temp",
-								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-								 true, 0, false);
-		SPI_connect();
-		if (SPI_execute(command, false, 0) < 0)
-			elog(ERROR, "SPI_execute failed: %s", command);
-		SPI_finish();
-	}
-	PG_FINALLY();
-	{
-		running_ddl = false;
-		SetUserIdAndSecContext(user, context);
-	}
-	PG_END_TRY();
-	AtEOXact_GUC(true, nest_level);
-}
-
-bool
-custody_protect_is_trigger(const char *name)
-{
-	return strcmp(name, CUSTODY_ROW_TRIGGER) == 0 ||
-		strcmp(name, CUSTODY_TRUNCATE_TRIGGER) == 0;
-}
-
-bool
-custody_protect_has_trigger(Oid relid, const char *name)
-{
-	return OidIsValid(get_trigger_oid(relid, name, true));
-}
-
-static void
-create_trigger(Oid relid, const char *name, const char *when,
-			   const char *each, const char *function)
-{
-	run_ddl(psprintf("CREATE TRIGGER %s %s ON %s FOR EACH %s EXECUTE FUNCTION custody.%s()",
-					 quote_identifier(name), when, qualified_name(relid),
-					 each, function));
-	run_ddl(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s",
-					 qualified_name(relid), quote_identifier(name)));
-}
-
-void
-custody_protect_truncate_trigger(Oid leaf)
-{
-	if (!custody_protect_has_trigger(leaf, CUSTODY_TRUNCATE_TRIGGER))
-		create_trigger(leaf, CUSTODY_TRUNCATE_TRIGGER, "BEFORE TRUNCATE",
-					   "STATEMENT", "capture_truncate");
-}
-
-static void
-create_row_trigger(Oid relid)
-{
-	create_trigger(relid, CUSTODY_ROW_TRIGGER,
-				   "AFTER INSERT OR UPDATE OR DELETE", "ROW", "capture");
-}
-
-void
-custody_protect_drop_trigger(Oid relid, const char *name)
-{
-	run_ddl(psprintf("DROP TRIGGER IF EXISTS %s ON %s",
-					 quote_identifier(name), qualified_name(relid)));
-}
-
-/* Progress of one baseline. */
-typedef struct Progress
-{
-	const char *table;
-	BlockNumber blocks;
-	TimestampTz started;
-	TimestampTz reported;
-} Progress;
-
-static void
-report_progress(Progress *p, BlockNumber block, uint64 rows)
-{
-	TimestampTz now = GetCurrentTimestamp();
-	double		seconds;
-
-	if (now - p->reported < PROGRESS_INTERVAL_MS * INT64CONST(1000))
-		return;
-	p->reported = now;
-	seconds = (now - p->started) / 1e6;
-	ereport(NOTICE,
-			(errmsg("baseline of \"%s\": %.0f %%, " UINT64_FORMAT " rows, %.0f rows/s",
-					p->table, 100.0 * block / Max(p->blocks, 1), rows,
-					rows / seconds)));
-}
-
-uint64
-custody_protect_baseline(Relation leaf)
-{
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	TupleTableSlot *slot = table_slot_create(leaf, NULL);
-	TableScanDesc scan;
-	Progress	progress;
-	uint64		rows = 0;
-
-	/* Makes the schema version before the first row. */
-	(void) custody_relstate_get(leaf);
-	progress.table = RelationGetRelationName(leaf);
-	progress.blocks = RelationGetNumberOfBlocks(leaf);
-	progress.started = progress.reported = GetCurrentTimestamp();
-	scan = table_beginscan_strat(leaf, snapshot, 0, NULL, true, false);
-	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
-	{
-		CHECK_FOR_INTERRUPTS();
-		custody_capture_baseline(leaf, slot);
-		rows++;
-		if (rows % 1024 == 0)
-			report_progress(&progress,
-							ItemPointerGetBlockNumber(&slot->tts_tid), rows);
-	}
-	table_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	UnregisterSnapshot(snapshot);
-	return rows;
-}
-
-static void
-refuse_kind(Relation rel, const char *what, const char *hint)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-			 errmsg("cannot protect %s \"%s\"", what,
-					RelationGetRelationName(rel)),
-			 errdetail("Only permanent, logged tables of this database can be protected."),
-			 errhint("%s", hint)));
-}
-
-static void
-check_kind(Relation rel)
-{
-	Oid			relid = RelationGetRelid(rel);
-
-	if (IsCatalogRelation(rel) || IsToastRelation(rel) ||
-		RelationGetNamespace(rel) == get_namespace_oid("information_schema", true))
-		refuse_kind(rel, "system table", "Protect tables of applications.");
-	switch (rel->rd_rel->relkind)
-	{
-		case RELKIND_RELATION:
-		case RELKIND_PARTITIONED_TABLE:
-			break;
-		case RELKIND_VIEW:
-		case RELKIND_MATVIEW:
-			refuse_kind(rel, "view", "Protect the tables the view reads.");
-			break;
-		case RELKIND_FOREIGN_TABLE:
-			refuse_kind(rel, "foreign table", "Protect the table on the server where it lives.");
-			break;
-		default:
-			refuse_kind(rel, "relation", "Name a table.");
-	}
-	if (custody_catalog_is_ours(relid))
-		refuse_kind(rel, "ledger table", "The ledger protects itself; protect tables of applications.");
-	if (RelationUsesLocalBuffers(rel) || isAnyTempNamespace(RelationGetNamespace(rel)))
-		refuse_kind(rel, "temporary table", "Protect a permanent table.");
-	if (rel->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED)
-		refuse_kind(rel, "unlogged table", "Run ALTER TABLE ... SET LOGGED first: a crash would empty the table without an entry.");
-}
-
-/* Open a table of which the caller knows the number. */
-static Relation
-open_named(Oid relid)
-{
-	Relation	rel = try_relation_open(relid, ShareRowExclusiveLock);
-
-	if (rel == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", relid),
-				 errdetail("It was dropped, or never was."),
-				 errhint("Name an existing table.")));
-	return rel;
-}
-
-static void
-check_rights(Relation rel)
-{
-	if (!custody_compat_is_owner(RelationGetRelid(rel), GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE,
-					   RelationGetRelationName(rel));
-}
-
-static void
-check_not_protected(Relation rel)
-{
-	Oid			root = custody_schema_root(RelationGetRelid(rel));
-
-	if (custody_schema_protection(root, SnapshotSelf) != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_CUSTODY_ALREADY_PROTECTED),
-				 errmsg("table \"%s\" is already protected",
-						RelationGetRelationName(rel)),
-				 errdetail("Its protection is recorded in custody.protected_tables."),
-				 errhint("Run \"SELECT custody.unprotect('%s', 'reason')\" first to change subject or mode.",
-						 get_rel_name(root))));
-}
-
-/* A partition under protection of its own has our triggers already. */
-static void
-check_partitions(Relation rel)
-{
-	ListCell   *lc;
-
-	if (rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
-		return;
-	foreach(lc, find_all_inheritors(RelationGetRelid(rel),
-									ShareRowExclusiveLock, NULL))
-	{
-		Oid			part = lfirst_oid(lc);
-
-		if (part != RelationGetRelid(rel) &&
-			custody_schema_protection(part, SnapshotSelf) != NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_CUSTODY_ALREADY_PROTECTED),
-					 errmsg("partition \"%s\" of table \"%s\" is already protected",
-							get_rel_name(part), RelationGetRelationName(rel)),
-					 errdetail("A partition is protected alone or with its root, not both."),
-					 errhint("Run \"SELECT custody.unprotect('%s', 'reason')\" first.",
-							 get_rel_name(part))));
-	}
-}
-
-static void
-check_subject(Relation rel, const char *subject)
-{
-	if (subject == NULL || custody_schema_attnum(RelationGetRelid(rel), subject) > 0)
-		return;
-	if (get_attnum(RelationGetRelid(rel), subject) > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("virtual column \"%s\" of table \"%s\" cannot name the subject",
-						subject, RelationGetRelationName(rel)),
-				 errdetail("What is computed when it is read is not recorded."),
-				 errhint("Name a stored column, or leave subject out.")));
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_COLUMN),
-			 errmsg("column \"%s\" of table \"%s\" does not exist",
-					subject, RelationGetRelationName(rel)),
-			 errdetail("The subject column names the person a row is about."),
-			 errhint("Name an existing column, or leave subject out.")));
-}
-
-/* Columns that may name large objects, of a table whose rows have names. */
-static void
-check_large_objects(Relation rel, List *names)
-{
-	ListCell   *lc;
-
-	foreach(lc, names)
-	{
-		AttrNumber	attnum = get_attnum(RelationGetRelid(rel), lfirst(lc));
-
-		if (attnum <= 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_COLUMN),
-					 errmsg("column \"%s\" of table \"%s\" does not exist",
-							(char *) lfirst(lc), RelationGetRelationName(rel)),
-					 errdetail("Each of large_objects names a column that holds OIDs of large objects."),
-					 errhint("Name existing columns, or leave large_objects out.")));
-		if (!custody_canonical_names_object(TupleDescAttr(RelationGetDescr(rel), attnum - 1)))
-			ereport(ERROR,
-					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("column \"%s\" of table \"%s\" cannot name large objects",
-							(char *) lfirst(lc), RelationGetRelationName(rel)),
-					 errdetail("A column that names large objects is stored and of type oid, or of a domain over it."),
-					 errhint("Name another column, or leave large_objects out.")));
-	}
-	if (names != NIL && !custody_schema_has_key(rel))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot record the large objects of table \"%s\", which has no key",
-						RelationGetRelationName(rel)),
-				 errdetail("Rows without a key are told apart by their columns alone."),
-				 errhint("Add a primary key, or leave large_objects out.")));
-}
 
 static Datum
 name_array(List *names)
@@ -429,9 +103,9 @@ protect_leaf(Oid leaf)
 	Relation	rel;
 	uint64		rows;
 
-	custody_protect_truncate_trigger(leaf);
+	custody_trigger_make_truncate(leaf);
 	rel = table_open(leaf, ShareRowExclusiveLock);
-	rows = custody_protect_baseline(rel);
+	rows = custody_baseline_record(rel);
 	table_close(rel, NoLock);
 	return rows;
 }
@@ -440,22 +114,17 @@ protect_leaf(Oid leaf)
 static uint64
 protect_table(Oid relid, const ProtectRequest *request)
 {
-	Relation	rel = open_named(relid);
+	Relation	rel = custody_protectable_open(relid);
 	uint32		relation_id;
 	uint64		rows = 0;
 	ListCell   *lc;
 
-	check_kind(rel);
-	check_rights(rel);
-	check_not_protected(rel);
-	check_partitions(rel);
-	check_subject(rel, request->subject);
-	check_large_objects(rel, request->large_objects);
+	custody_protectable_check(rel, request->subject, request->large_objects);
 	relation_id = (uint32) custody_catalog_nextval(CUSTODY_RELATION_NUMBER);
 	store_protection(relid, relation_id, request);
 	relation_close(rel, NoLock);
 
-	create_row_trigger(relid);
+	custody_trigger_make_row(relid);
 	foreach(lc, custody_schema_leaves(relid, ShareRowExclusiveLock))
 		rows += protect_leaf(lfirst_oid(lc));
 	append_protect_event(relid, relation_id, request, rows);
@@ -697,8 +366,8 @@ custody_sql_unprotect(PG_FUNCTION_ARGS)
 	require_argument(fcinfo, 1, "reason");
 	relid = PG_GETARG_OID(0);
 	reason = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	rel = open_named(relid);
-	check_rights(rel);
+	rel = custody_protectable_open(relid);
+	custody_protectable_check_rights(rel);
 	p = custody_schema_protection(relid, SnapshotSelf);
 	if (p == NULL)
 		ereport(ERROR,
@@ -713,36 +382,10 @@ custody_sql_unprotect(PG_FUNCTION_ARGS)
 				 errdetail("Ending a protection is an entry, and the reason stands in it."),
 				 errhint("Say why, for instance 'table moved to the archive database'.")));
 	foreach(lc, custody_schema_leaves(relid, ShareRowExclusiveLock))
-		custody_protect_drop_trigger(lfirst_oid(lc), CUSTODY_TRUNCATE_TRIGGER);
-	custody_protect_drop_trigger(relid, CUSTODY_ROW_TRIGGER);
+		custody_trigger_drop(lfirst_oid(lc), CUSTODY_TRUNCATE_TRIGGER);
+	custody_trigger_drop(relid, CUSTODY_ROW_TRIGGER);
 	custody_protect_release(p, get_namespace_name(get_rel_namespace(relid)),
 							get_rel_name(relid), reason);
 	relation_close(rel, NoLock);
-	PG_RETURN_VOID();
-}
-
-/* Keep the context until the transaction ends. */
-static void
-set_context(FunctionCallInfo fcinfo, int n, const char *name)
-{
-	char	   *value = "";
-
-	if (!PG_ARGISNULL(n))
-		value = n == 3 ?
-			JsonbToCString(NULL, &PG_GETARG_JSONB_P(n)->root,
-						   VARSIZE(PG_GETARG_JSONB_P(n))) :
-			text_to_cstring(PG_GETARG_TEXT_PP(n));
-	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_LOCAL, true, 0, false);
-}
-
-PG_FUNCTION_INFO_V1(custody_sql_set_context);
-Datum
-custody_sql_set_context(PG_FUNCTION_ARGS)
-{
-	set_context(fcinfo, 0, "custody.context_actor");
-	set_context(fcinfo, 1, "custody.context_reason");
-	set_context(fcinfo, 2, "custody.context_purpose");
-	set_context(fcinfo, 3, "custody.context_extra");
 	PG_RETURN_VOID();
 }
