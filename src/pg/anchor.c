@@ -101,7 +101,8 @@ find_task(MemoryContext context, Task *task)
 	CustodyIncarnation incarnation;
 	bool		found;
 
-	custody_seal_begin();
+	if (!custody_seal_begin_installed())
+		return false;
 	old = MemoryContextSwitchTo(context);
 	found = load_next(last_anchored(), task);
 	if (found)
@@ -127,7 +128,8 @@ append_anchor(int64 tree_size)
 	Datum		values[Anum_anchor_anchored_at];
 	bool		nulls[Anum_anchor_anchored_at] = {0};
 
-	custody_seal_begin();
+	if (!custody_seal_begin_installed())
+		return;
 	values[Anum_anchor_tree_size - 1] = Int64GetDatum(tree_size);
 	values[Anum_anchor_anchored_at - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
 	custody_catalog_insert(CUSTODY_LOG_ANCHOR, values, nulls);

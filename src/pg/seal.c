@@ -73,6 +73,26 @@ custody_seal_begin(void)
 	PushActiveSnapshot(GetTransactionSnapshot());
 }
 
+bool
+custody_seal_begin_installed(void)
+{
+	Oid			extension;
+	bool		installed;
+
+	custody_seal_begin();
+	installed = custody_catalog_installed();
+	if (installed)
+	{
+		extension = custody_catalog_extension();
+		LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
+		installed = custody_catalog_installed() &&
+			custody_catalog_extension() == extension;
+	}
+	if (!installed)
+		custody_seal_commit();
+	return installed;
+}
+
 void
 custody_seal_commit(void)
 {

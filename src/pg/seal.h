@@ -52,6 +52,9 @@ extern void custody_seal_unlock(int which);
 
 /* Transactions of a sealing process. */
 extern void custody_seal_begin(void);
+/* The same, and nobody can drop the extension before it ends; false, and no
+ * transaction, when it is not installed. */
+extern bool custody_seal_begin_installed(void);
 extern void custody_seal_commit(void);
 
 #endif							/* CUSTODY_SEAL_H */

@@ -113,4 +113,28 @@ add_ledger($node, 'other');
 $node->safe_psql('postgres', 'DROP DATABASE other');
 pass('a database can be dropped');
 
+# So can the extension: each would else wait for a table that the other holds.
+sub waits
+{
+	my ($condition, $name) = @_;
+	ok($node->poll_query_until('postgres',
+			"SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = 'third' AND wait_event_type = 'Lock' AND $condition"), $name);
+}
+$node->safe_psql('postgres', 'CREATE DATABASE third');
+add_ledger($node, 'third');
+$node->safe_psql('third', 'SELECT custody.seal()');
+my $holder = IPC::Run::start([ 'psql', '-Xq', '-d', $node->connstr('third'),
+		'-c', 'BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE', '-c', 'SELECT pg_sleep(600)' ], '>', \my $held, '2>', \my $ended);
+ok($node->poll_query_until('third', q{SELECT count(*) = 1 FROM pg_locks WHERE relation = 't'::regclass AND mode = 'AccessExclusiveLock' AND granted}), 'a table is locked');
+$node->safe_psql('postgres', 'ALTER SYSTEM SET custody.verify_interval = 1');
+$node->reload;
+waits(q{backend_type = 'pg_custody inspector'}, 'an inspector waits');
+my $drop = IPC::Run::start([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('third'), '-c', 'DROP EXTENSION pg_custody CASCADE' ],
+	'>', \my $printed, '2>', \my $error);
+waits(q{query LIKE 'DROP EXTENSION%'}, 'DROP EXTENSION waits');
+$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'third' AND query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()});
+$holder->finish;
+ok($drop->finish, 'the extension can be dropped') or diag $error;
+unlike(slurp_file($node->logfile), qr/deadlock detected/, 'without a deadlock');
+
 done_testing();
