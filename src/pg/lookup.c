@@ -47,14 +47,15 @@ found_add(Found *found)
 	return p;
 }
 
-static void
+/* Returns the number that the row begins with. */
+static int64
 search_row(Found *found, CustodyScan *scan, int64 number)
 {
 	bytea	   *bytes = custody_catalog_get_bytea(scan, Anum_lookup_items);
+	int64		first = DatumGetInt64(custody_catalog_get(scan, Anum_lookup_first_number));
 	CustodyLookupRow row;
 
-	custody_lookup_row_begin(&row, DatumGetInt64(custody_catalog_get(scan, Anum_lookup_first_number)),
-							 VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+	custody_lookup_row_begin(&row, first, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
 	while (custody_lookup_row_next(&row) && row.item.number <= number)
 		if (row.item.number == number)
 		{
@@ -64,50 +65,30 @@ search_row(Found *found, CustodyScan *scan, int64 number)
 			p->entry_no = row.item.entry_no;
 		}
 	pfree(bytes);
-}
-
-static void
-run_keys(ScanKeyData keys[4], const CustodyLookupRun *run)
-{
-	ScanKeyInit(&keys[0], Anum_lookup_level, BTEqualStrategyNumber, F_INT2EQ,
-				Int16GetDatum(run->level));
-	custody_catalog_key_int8(&keys[1], Anum_lookup_run, BTEqualStrategyNumber, run->run);
-}
-
-/* Where the row begins that a number may stand in before any that begins with it. */
-static int64
-row_before(const CustodyLookupRun *run, int64 number, Snapshot snapshot)
-{
-	ScanKeyData keys[4];
-	CustodyScan scan;
-	int64		first = number;
-
-	run_keys(keys, run);
-	custody_catalog_key_int8(&keys[2], Anum_lookup_first_number, BTLessStrategyNumber, number);
-	custody_catalog_scan_begin(&scan, CUSTODY_LOG_LOOKUP, CUSTODY_LOOKUP_RUN, snapshot,
-							   BackwardScanDirection, 3, keys);
-	if (custody_catalog_scan_next(&scan))
-		first = DatumGetInt64(custody_catalog_get(&scan, Anum_lookup_first_number));
-	custody_catalog_scan_end(&scan);
 	return first;
 }
 
+/*
+ * Items of a number stand in the rows that begin with it and in the last one
+ * that begins below it.
+ */
 static void
 search_run(Found *found, const CustodyLookupRun *run, int64 number, Snapshot snapshot)
 {
-	ScanKeyData keys[4];
+	ScanKeyData keys[3];
 	CustodyScan scan;
+	bool		more = true;
 
-	run_keys(keys, run);
-	custody_catalog_key_int8(&keys[2], Anum_lookup_first_number, BTGreaterEqualStrategyNumber,
-							 row_before(run, number, snapshot));
-	custody_catalog_key_int8(&keys[3], Anum_lookup_first_number, BTLessEqualStrategyNumber, number);
+	ScanKeyInit(&keys[0], Anum_lookup_level, BTEqualStrategyNumber, F_INT2EQ,
+				Int16GetDatum(run->level));
+	custody_catalog_key_int8(&keys[1], Anum_lookup_run, BTEqualStrategyNumber, run->run);
+	custody_catalog_key_int8(&keys[2], Anum_lookup_first_number, BTLessEqualStrategyNumber, number);
 	custody_catalog_scan_begin(&scan, CUSTODY_LOG_LOOKUP, CUSTODY_LOOKUP_RUN, snapshot,
-							   ForwardScanDirection, 4, keys);
-	while (custody_catalog_scan_next(&scan))
+							   BackwardScanDirection, 3, keys);
+	while (more && custody_catalog_scan_next(&scan))
 	{
 		CHECK_FOR_INTERRUPTS();
-		search_row(found, &scan, number);
+		more = search_row(found, &scan, number) == number;
 	}
 	custody_catalog_scan_end(&scan);
 }
