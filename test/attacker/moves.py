@@ -18,17 +18,18 @@ def any_row(table, random):
             f'{random.randrange(1000)} % (SELECT greatest(count(*), 1) FROM {table}) LIMIT 1)')
 
 
-def change(table, random):
-    """One statement on a row of a table."""
+def change(table, random, like=None):
+    """One statement on a row of a table, or of a copy that is like it."""
+    like = like or table
     row = any_row(table, random)
     n = random.randrange(9000, 10000)
-    column = {'patient': ('name', 'note', 'dose'), 'reading': ('value',)}.get(table, ('v',))
+    column = {'patient': ('name', 'note', 'dose'), 'reading': ('value',)}.get(like, ('v',))
     column = random.choice(column)
     value = str(n) if column in ('dose', 'value') else f"'forged {n}'"
-    day = f"'2026-0{table[-1]}-{random.randrange(10, 28)}'" if table.startswith('obs') else ''
-    insert = {'patient': f"INSERT INTO patient VALUES ({n}, 'forged')",
-              'reading': f"INSERT INTO reading VALUES ('2026-01-01', {random.randrange(4)})"}.get(
-                  table, f"INSERT INTO {table} VALUES ({n}, {day}, 'forged')")
+    day = f"'2026-0{like[-1]}-{random.randrange(10, 28)}'" if like.startswith('obs') else ''
+    insert = {'patient': f"INSERT INTO {table} VALUES ({n}, 'forged')",
+              'reading': f"INSERT INTO {table} VALUES ('2026-01-01', {random.randrange(4)})"}.get(
+                  like, f"INSERT INTO {table} VALUES ({n}, {day}, 'forged')")
     return random.choice((
         f'UPDATE {table} SET {column} = {value} WHERE {row}', f'DELETE FROM {table} WHERE {row}', insert,
         f'UPDATE {table} SET {column} = {column} WHERE {row}',

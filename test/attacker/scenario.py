@@ -8,6 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import catalogs
 import moves
 import pages
 from server import Server
@@ -22,7 +23,7 @@ KEYS = {'patient': ('id',), 'obs': ('id', 'at')}
 ASLEEP = 'ALTER EVENT TRIGGER custody_ddl DISABLE; ALTER EVENT TRIGGER custody_drop DISABLE;\n'
 AWAKE = 'ALTER EVENT TRIGGER custody_ddl ENABLE ALWAYS; ALTER EVENT TRIGGER custody_drop ENABLE ALWAYS;\n'
 CAPTURE = re.compile('capture_|trigger_|function_|event_trigger_|environment_|relation_|schema_|ledger_relation_')
-TEXT = rb"(?<=Patient )[0-9]|(?<=urgent )[0-9]|(?<=visit )[0-9]"
+TEXT = rb"(?<=Patient )[0-9]|(?<=urgent )[0-9]|(?<=visit )[0-9]|(?<=episode )[0-9]"
 
 
 class Hospital:
@@ -36,14 +37,18 @@ class Hospital:
         s('postgres', 'CREATE DATABASE honest')
         s('honest', """
             CREATE EXTENSION pg_custody;
-            CREATE TABLE patient (id int PRIMARY KEY, name text, dose numeric, note text);
-            INSERT INTO patient SELECT i, 'Patient ' || i, i, 'urgent ' || i FROM generate_series(1, 40) i;
+            CREATE TYPE stage AS ENUM ('I', 'II', 'III');
+            CREATE TABLE patient (id int PRIMARY KEY, name text, dose numeric, note text, story text);
+            ALTER TABLE patient ALTER story SET STORAGE EXTERNAL;
+            INSERT INTO patient SELECT i, 'Patient ' || i, i, 'urgent ' || i, repeat('episode ' || i, CASE WHEN i < 4 THEN 300 END)
+                FROM generate_series(1, 40) i;
             CREATE TABLE reading (at date, value int);
             INSERT INTO reading SELECT '2026-01-01', i % 4 FROM generate_series(1, 12) i;
-            CREATE TABLE obs (id int, at date, v text, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+            CREATE TABLE obs (id int, at date, v text, stage stage DEFAULT 'II', PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
             CREATE TABLE obs1 PARTITION OF obs FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
             CREATE TABLE obs2 PARTITION OF obs FOR VALUES FROM ('2026-02-01') TO ('2026-03-01');
-            INSERT INTO obs SELECT i, date '2026-01-01' + i, 'visit ' || i FROM generate_series(1, 50) i;
+            INSERT INTO obs SELECT i, date '2026-01-01' + i, 'visit ' || i, (enum_range(NULL::stage))[i % 3 + 1]
+                FROM generate_series(1, 50) i;
             SELECT custody.protect('patient'), custody.protect('reading'), custody.protect('obs')""")
         self.anchors = []
         self.day(1)
@@ -111,7 +116,7 @@ class Scenario:
         if template == 'yesterday':
             self.did('backup restored', 'the whole database')
         self.server.sql('postgres', f'CREATE DATABASE {self.name} TEMPLATE {template}')
-        for name, make, quiet in r.choices(moves.MOVES, moves.WEIGHTS, k=r.randrange(4)):
+        for name, make, quiet in r.choices(moves.MOVES + catalogs.MOVES, moves.WEIGHTS + catalogs.WEIGHTS, k=r.randrange(4)):
             sql = make(r)
             if not quiet:
                 self.quiet = False
@@ -142,7 +147,9 @@ class Scenario:
         for _ in range(r.choice((0, 0, 1, 2))):
             table = r.choice(('patient', 'obs1', 'obs2', 'log_transaction', 'log_chunk'))
             if r.random() < 0.75:
-                if table in self.files and pages.edit(self.files[table][0], TEXT, r):
+                # the table, or where its long values are
+                files = self.files.get(table, [])
+                if any(pages.edit(path, TEXT, r) for path in r.sample(files, len(files))):
                     self.did('page edited', table)
             else:
                 table = r.choice(('patient', 'reading', 'log_leaf', 'log_block', 'log_checkpoint'))
