@@ -42,6 +42,7 @@ def new_table(variant, name):
 def measure_load(variants, table):
     """Three statements on a table with ten columns, a primary key and, where that exists, a subject."""
     files = {}
+    variants = [variant for variant in variants if variant.name != "chain"]  # minutes a million rows
     for variant in variants:
         write, files[variant.name] = load_files(variant.cluster.directory, 1, LOAD_ROWS)
         variant.psql(write)
