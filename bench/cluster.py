@@ -130,7 +130,8 @@ class Cluster:
         yield spent
         self.wait_for_exits(living)
         reaped_after, living_after = self.cpu()
-        spent.backend = reaped_after - reaped
+        ended = sum(cpu for pid, cpu in living.items() if pid not in living_after)  # what they spent before
+        spent.backend = reaped_after - reaped - ended
         spent.background = sum(cpu - living.get(pid, 0) for pid, cpu in living_after.items())
 
     def wait_for_exits(self, expected):
