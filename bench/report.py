@@ -133,7 +133,8 @@ def growth_table(table):
 # --- the report ----------------------------------------------------------------------------------
 
 
-def report(cluster, table):
+def report(cluster, table, earlier=()):
+    """earlier: the names of figures that another run measured."""
     lines = ["# Results", "", "Made by `make bench`; README.md says what each figure means."
              " Cells: median (range) over the interleaved rounds.", ""]
     if QUICK:
@@ -146,12 +147,15 @@ def report(cluster, table):
     if table.curves:
         lines += ["", "## Verification time against history length", "", "![verification](verification.svg)", "",
                   growth_table(table)]
+    if earlier:
+        lines += ["", "## Measured in an earlier run", "", *(f"- {name}" for name in earlier)]
     return "\n".join([*lines, ""])
 
 
 def write(text, table, folder=HERE):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "RESULTS.md").write_text(text)
+    table.save(folder / "samples.json")
     for name, svg in (("throughput", throughput(table)), ("verification", verification(table))):
         if svg:
             (folder / f"{name}.svg").write_text(svg)

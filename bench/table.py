@@ -1,5 +1,6 @@
 """Samples by figure and variant; every cell shows the median and the range over the rounds."""
 
+import json
 import statistics
 
 from options import VARIANTS
@@ -23,6 +24,18 @@ class Table:
         entry = self.figures.setdefault(figure, {"compare": compare, "samples": {}})
         if value is not None:
             entry["samples"].setdefault(variant, []).append(value)
+
+    def save(self, path):
+        path.write_text(json.dumps({"figures": self.figures, "curves": self.curves}, ensure_ascii=False, indent=1) + "\n")
+
+    def add_earlier(self, path):
+        """Take over the figures of an earlier run that this one does not have; returns their names."""
+        earlier = json.loads(path.read_text())
+        taken = [name for name in earlier["figures"] if name not in self.figures]
+        self.figures.update((name, earlier["figures"][name]) for name in taken)
+        for name, points in earlier["curves"].items():
+            self.curves.setdefault(name, [tuple(point) for point in points])
+        return taken
 
     def samples(self, figure, variant):
         return self.figures.get(figure, {"samples": {}})["samples"].get(variant, [])
