@@ -3,7 +3,7 @@
 from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 720, 420
-LEFT, RIGHT, TOP, BOTTOM = 80, 30, 50, 110
+LEFT, RIGHT, TOP, BOTTOM = 80, 45, 50, 110
 COLOURS = ["#444444", "#0072b2", "#e69f00", "#cc79a7", "#d55e00"]  # told apart by the colour-blind, too
 STYLE = "font-family: sans-serif; font-size: 13px"
 
