@@ -5,7 +5,7 @@
 
 # Goals that are scripts: they install what a fresh machine lacks, PGXS
 # included, and PGXS has a "check" of its own that only refuses.
-SCRIPT_GOALS = help demo check check-orthanc check-majors bench dist
+SCRIPT_GOALS = help demo check attack check-orthanc check-majors bench dist
 ifneq ($(filter $(SCRIPT_GOALS),$(MAKECMDGOALS)),)
 include test/scripts.mk
 else
