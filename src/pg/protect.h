@@ -5,8 +5,6 @@
 #ifndef CUSTODY_PROTECT_H
 #define CUSTODY_PROTECT_H
 
-#include "utils/rel.h"
-
 #include "pg/schema.h"
 
 /* End a protection: the event and its row.  Leaves triggers alone. */

@@ -154,6 +154,8 @@ extern Datum custody_verify_row_key_of(const cc_schema *s, const cc_value *row);
 
 extern void custody_verify_events_init(CustodyVerify *v);
 extern CustodyVerifyVersion *custody_verify_version(CustodyVerify *v, uint32 number);
+/* Order of a list of CustodyVerifyVersion *, by number. */
+extern int	custody_verify_compare_versions(const ListCell *a, const ListCell *b);
 /* A control event was read at the current place. */
 extern void custody_verify_event(CustodyVerify *v, const cc_entry *e);
 /* Was the protection's entry read? */

@@ -109,15 +109,6 @@ convert(const cc_schema *from, const cc_value *values, const cc_schema *to)
 	return out;
 }
 
-static int
-compare_versions(const ListCell *a, const ListCell *b)
-{
-	uint32		x = ((CustodyVerifyVersion *) lfirst(a))->version;
-	uint32		y = ((CustodyVerifyVersion *) lfirst(b))->version;
-
-	return x < y ? -1 : x > y;
-}
-
 /* Versions of the record's table after its own, up to one, in order. */
 static List *
 later_versions(CustodyVerify *v, const CustodyStateRecord *r, uint32 until)
@@ -132,7 +123,7 @@ later_versions(CustodyVerify *v, const CustodyStateRecord *r, uint32 until)
 			version->leaf == r->leaf && version->version > r->version &&
 			version->version <= until)
 			result = lappend(result, version);
-	list_sort(result, compare_versions);
+	list_sort(result, custody_verify_compare_versions);
 	return result;
 }
 

@@ -66,15 +66,6 @@ custody_state_era(CustodyVerify *v, CustodyLeafState *leaf, const cc_schema *sch
 
 /* Tables in order of their versions, whose numbers must not depend on who reads first. */
 
-static int
-compare_versions(const ListCell *a, const ListCell *b)
-{
-	uint32		x = ((CustodyVerifyVersion *) lfirst(a))->version;
-	uint32		y = ((CustodyVerifyVersion *) lfirst(b))->version;
-
-	return x < y ? -1 : x > y;
-}
-
 /* Readable versions of the tables to be compared, in order. */
 static List *
 versions_in_order(CustodyVerify *v)
@@ -87,7 +78,7 @@ versions_in_order(CustodyVerify *v)
 	while ((version = hash_seq_search(&seq)) != NULL)
 		if (version->readable && custody_state_relation(v, version->relation_id) != NULL)
 			result = lappend(result, version);
-	list_sort(result, compare_versions);
+	list_sort(result, custody_verify_compare_versions);
 	return result;
 }
 

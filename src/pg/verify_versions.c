@@ -43,6 +43,15 @@ custody_verify_version(CustodyVerify *v, uint32 number)
 	return hash_search(v->versions, &number, HASH_FIND, NULL);
 }
 
+int
+custody_verify_compare_versions(const ListCell *a, const ListCell *b)
+{
+	uint32		x = ((CustodyVerifyVersion *) lfirst(a))->version;
+	uint32		y = ((CustodyVerifyVersion *) lfirst(b))->version;
+
+	return x < y ? -1 : x > y;
+}
+
 /*
  * A table that is gone by its OID but there by its name is that table to us:
  * an altered OID must not cut its rows off from their entries.
