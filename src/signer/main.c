@@ -38,15 +38,21 @@ static const char usage_text[] =
 
 static volatile sig_atomic_t stopping = 0;
 
+static void __attribute__((format(printf, 1, 0)))
+print_line(const char *format, va_list args)
+{
+	(void) fprintf(stderr, "pg_custody_signer: ");
+	(void) vfprintf(stderr, format, args);
+	(void) fputc('\n', stderr);
+}
+
 void
 say(const char *format,...)
 {
 	va_list		args;
 
 	va_start(args, format);
-	(void) fprintf(stderr, "pg_custody_signer: ");
-	(void) vfprintf(stderr, format, args);
-	(void) fputc('\n', stderr);
+	print_line(format, args);
 	va_end(args);
 }
 
@@ -56,9 +62,7 @@ stop(const char *format,...)
 	va_list		args;
 
 	va_start(args, format);
-	(void) fprintf(stderr, "pg_custody_signer: ");
-	(void) vfprintf(stderr, format, args);
-	(void) fputc('\n', stderr);
+	print_line(format, args);
 	va_end(args);
 	exit(1);
 }
