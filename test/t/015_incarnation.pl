@@ -21,19 +21,6 @@ sub incarnations
 	return $node->safe_psql($database // 'postgres', 'SELECT max(incarnation) FROM custody.log_incarnation');
 }
 
-sub seal
-{
-	my ($node, $database) = @_;
-	$node->safe_psql($database // 'postgres', "INSERT INTO t (n) VALUES ('more')");
-	return $node->safe_psql($database // 'postgres', 'SELECT custody.seal()');
-}
-
-sub checkpoint
-{
-	my ($node, $database) = @_;
-	return $node->safe_psql($database // 'postgres', 'SELECT custody.checkpoint()');
-}
-
 # What the anchors say that somebody kept
 sub anchor_findings
 {
@@ -44,7 +31,7 @@ sub anchor_findings
 
 my $node = start_node('primary', init => { allows_streaming => 1 });
 add_ledger($node);
-seal($node) foreach 1 .. 3;
+insert_and_seal($node) foreach 1 .. 3;
 
 # An old copy of the data directory comes back
 $node->stop;
@@ -52,7 +39,7 @@ my $copy = $node->basedir . '/copy';
 PostgreSQL::Test::RecursiveCopy::copypath($node->data_dir, $copy);
 $node->start;
 my $old_size = $node->safe_psql('postgres', 'SELECT max(tree_size) FROM custody.log_block');
-seal($node) foreach 1 .. 3;
+insert_and_seal($node) foreach 1 .. 3;
 my $lost = checkpoint($node);
 my $lost_size = (split /\n/, $lost)[1];
 is(anchor_findings($node, $lost), '', 'a kept checkpoint fits before the restore');
@@ -79,7 +66,7 @@ is($node->safe_psql('postgres', 'SELECT count(*) FROM custody.log_key'), '2', 'w
 sealed_once($node, 'new incarnation');
 verifies_clean($node, 'new incarnation');
 like(anchor_findings($node, $lost), qr/tampering\|anchor/, 'what was lost is shown by a kept checkpoint');
-seal($node) foreach 1 .. 2;
+insert_and_seal($node) foreach 1 .. 2;
 is(incarnations($node), '2', 'and goes on');
 is($node->safe_psql('postgres', "SELECT custody.new_incarnation('again')"), '3', 'another one');
 like(checkpoint($node), qr{\A[^\n]*[0-9a-f]/i3\n}, 'its origin does not pile up');
@@ -91,12 +78,12 @@ is($node->safe_psql('postgres', "SELECT custody.new_incarnation('third')"), '4',
 sealed_once($node, 'third');
 
 # A standby is promoted; the folder of the keys is not on it.
-seal($node);
+insert_and_seal($node);
 $node->backup('backup');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($node, 'backup', has_streaming => 1);
 $standby->start;
-seal($node);
+insert_and_seal($node);
 $node->wait_for_catchup($standby);
 my $before = checkpoint($node);
 is(checkpoint($standby), $before, 'a standby shows checkpoints');
@@ -105,27 +92,27 @@ fails_with($standby, 'SELECT custody.seal()', '25006', 'cannot execute custody.s
 	'a standby does not seal');
 fails_with($standby, "SELECT custody.new_incarnation('x')", '25006', 'during recovery', 'nor begin an incarnation');
 $standby->promote;
-seal($standby);
+insert_and_seal($standby);
 is(incarnations($standby), '5', 'a promoted standby begins a new incarnation by itself');
 is(anchor_findings($standby, $before), '', 'and what was sealed before is all there');
 sealed_once($standby, 'promoted');
 verifies_clean($standby, 'promoted');
-seal($standby);
+insert_and_seal($standby);
 is(incarnations($standby), '5', 'once');
 # and the old primary, meanwhile, lives on under its own key
-seal($node);
+insert_and_seal($node);
 is(incarnations($node), '4', 'the old primary is the old incarnation');
 
 # A standby is promoted that has the last block but not its checkpoint.
 my $standby2 = PostgreSQL::Test::Cluster->new('standby2');
 $standby2->init_from_backup($node, 'backup', has_streaming => 1);
 $standby2->start;
-seal($node);
+insert_and_seal($node);
 my $last = $node->safe_psql('postgres', 'SELECT max(tree_size) FROM custody.log_block');
 $node->safe_psql('postgres', "DELETE FROM custody.log_checkpoint WHERE tree_size = $last");
 $node->wait_for_catchup($standby2);
 $standby2->promote;
-seal($standby2);
+insert_and_seal($standby2);
 is(incarnations($standby2), '5', 'promoted between block and checkpoint');
 verifies_clean($standby2, 'promoted between block and checkpoint');
 $standby2->stop;
@@ -136,15 +123,15 @@ my $shared = PostgreSQL::Test::Cluster->new('shared');
 $shared->init_from_backup($node, 'backup', has_streaming => 1);
 $shared->append_conf('postgresql.conf', "custody.key_directory = '" . key_directory($node) . "'\n");
 $shared->start;
-seal($node);
+insert_and_seal($node);
 $node->wait_for_catchup($shared);
 $node->stop;
 $shared->promote;
-seal($shared);
+insert_and_seal($shared);
 is(incarnations($shared), '4', 'with the keys it is the same life');
 sealed_once($shared, 'with the keys');
 verifies_clean($shared, 'with the keys');
-seal($shared);
+insert_and_seal($shared);
 
 # Dump and restore, to another database and to another cluster
 my $dump = $shared->basedir . '/dump.sql';
@@ -152,13 +139,13 @@ $shared->safe_psql('postgres', "INSERT INTO t (n) VALUES ('not sealed when dumpe
 $shared->command_ok([ 'pg_dump', '-f', $dump, 'postgres' ], 'dump');
 $shared->safe_psql('postgres', 'CREATE DATABASE restored');
 $shared->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $dump, 'restored' ], 'restore');
-seal($shared, 'restored');
+insert_and_seal($shared, 'restored');
 is(incarnations($shared, 'restored'), '5', 'a restored dump is a new incarnation');
 sealed_once($shared, 'restored', 'restored');
 verifies_clean($shared, 'restored', 'restored');
-seal($shared, 'restored');
+insert_and_seal($shared, 'restored');
 is(incarnations($shared, 'restored'), '5', 'once');
-seal($shared);
+insert_and_seal($shared);
 is(incarnations($shared), '4', 'the original goes on');
 verifies_clean($shared, 'the original');
 
@@ -166,7 +153,7 @@ my $fresh = start_node('fresh');
 $fresh->append_conf('postgresql.conf', "custody.key_directory = '" . key_directory($node) . "'\n");
 $fresh->reload;
 $fresh->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $dump, 'postgres' ], 'restore elsewhere');
-seal($fresh);
+insert_and_seal($fresh);
 is(incarnations($fresh), '5', 'so it is in another cluster, although the keys are at hand');
 sealed_once($fresh, 'restored elsewhere');
 verifies_clean($fresh, 'restored elsewhere');
@@ -229,15 +216,15 @@ $live->stop;
 
 # Two copies of one ledger, one made as template
 $fresh->safe_psql('template1', 'CREATE DATABASE copy TEMPLATE postgres');
-seal($fresh, 'copy');
-seal($fresh);
+insert_and_seal($fresh, 'copy');
+insert_and_seal($fresh);
 is(incarnations($fresh, 'copy') . incarnations($fresh), '65', 'only the copy is a new incarnation');
 verifies_clean($fresh, 'the copy', 'copy');
 verifies_clean($fresh, 'the template');
 
 # pg_upgrade gives the cluster another system identifier; the log goes on.
 $fresh->safe_psql('template1', 'DROP DATABASE copy');
-my $size = seal($fresh);
+my $size = insert_and_seal($fresh);
 $fresh->safe_psql('postgres', "INSERT INTO t (n) VALUES ('not sealed when upgraded')");
 $fresh->stop;
 my $upgraded = PostgreSQL::Test::Cluster->new('upgraded');
@@ -252,7 +239,7 @@ command_ok([ 'pg_upgrade', '--no-sync', '-d', $fresh->data_dir, '-D', $upgraded-
 	'pg_upgrade');
 $upgraded->start;
 is($upgraded->safe_psql('postgres', 'SELECT custody.seal()'), $size + 3, 'sealed after pg_upgrade, with the new environment');
-seal($upgraded);
+insert_and_seal($upgraded);
 is(incarnations($upgraded), '5', 'no new incarnation');
 sealed_once($upgraded, 'upgraded');
 verifies_clean($upgraded, 'upgraded');

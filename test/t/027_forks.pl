@@ -38,19 +38,6 @@ sub collect
 	}
 }
 
-sub seal
-{
-	my ($node, $database) = @_;
-	$node->safe_psql($database // 'postgres', "INSERT INTO t (n) VALUES ('more')");
-	return $node->safe_psql($database // 'postgres', 'SELECT custody.seal()');
-}
-
-sub checkpoint
-{
-	my ($node, $database) = @_;
-	return $node->safe_psql($database // 'postgres', 'SELECT custody.checkpoint()');
-}
-
 sub size_of { return (split /\n/, $_[0])[1]; }
 sub origin_of { return (split /\n/, $_[0])[0]; }
 
@@ -76,24 +63,24 @@ sub life
 my $primary = start_node('primary', init => { allows_streaming => 1, has_archiving => 1 },
 	conf => "wal_log_hints = on\nwal_keep_size = '64MB'\n");
 add_ledger($primary);
-seal($primary) foreach 1 .. 2;
+insert_and_seal($primary) foreach 1 .. 2;
 $primary->backup('base');
 is_deeply([ @{ life($primary) }{qw(incarnation began log_size previous_origin lost_leaves)} ], [ 1, 't', 0, '', '' ], 'the first life');
 
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($primary, 'base', has_streaming => 1);
 $standby->start;
-seal($primary);
+insert_and_seal($primary);
 my $common = checkpoint($primary);
 $primary->wait_for_catchup($standby);
 $standby->stop;
-seal($primary) foreach 1 .. 2;
+insert_and_seal($primary) foreach 1 .. 2;
 my $lost = checkpoint($primary);
 collect($primary);
 $primary->stop;
 $standby->start;
 $standby->promote;
-seal($standby);
+insert_and_seal($standby);
 my $life = life($standby);
 is_deeply([ @$life{qw(incarnation began log_size previous_origin signed_size lost_leaves)} ],
 	[ 2, 't', size_of($common), origin_of($common), size_of($common), 0 ],
@@ -110,27 +97,27 @@ $primary->append_conf('postgresql.conf', 'port = ' . $primary->port . "\n" . "un
 	  . "archive_mode = off\nrestore_command = ''\n" . "primary_conninfo = '" . $standby->connstr . "'\n");
 $primary->set_standby_mode;
 $primary->start;
-seal($standby);
+insert_and_seal($standby);
 $standby->wait_for_catchup($primary, 'replay', $standby->lsn('write'));
 verifies_clean($primary, 'the rewound primary as a standby');
 my $second = checkpoint($standby);
 is(checkpoint($primary), $second, 'with the log of the new primary');
 $primary->promote;
-seal($primary);
+insert_and_seal($primary);
 $life = life($primary);
 is_deeply([ @$life{qw(incarnation began log_size previous_origin lost_leaves)} ],
 	[ 3, 't', size_of($second), origin_of($second), 0 ], 'promoted in turn it begins a third life, after the second');
 verifies_clean($primary, 'rewound and promoted');
 is(anchored($primary, $second), '', 'the second life is all there');
 isnt(anchored($primary, $lost), '', 'the tail it had before it was rewound is missed, on its own disk');
-seal($standby);
+insert_and_seal($standby);
 collect($_) foreach $primary, $standby;
 
 # A clone by template, sealed beside the original
 
 $standby->safe_psql('template1', 'CREATE DATABASE clone TEMPLATE postgres');
 my $original = checkpoint($standby);
-seal($standby, $_) foreach 'postgres', 'clone', 'clone', 'postgres';
+insert_and_seal($standby, $_) foreach 'postgres', 'clone', 'clone', 'postgres';
 $life = life($standby, 'clone');
 is_deeply([ @$life{qw(incarnation log_size previous_origin signed_size lost_leaves)} ],
 	[ 3, size_of($original), origin_of($original), size_of($original), 0 ], 'a clone begins where the original stood');
@@ -147,7 +134,7 @@ $primary->stop;
 
 my $node = start_node('original', init => { allows_streaming => 1 });
 add_ledger($node);
-seal($node) foreach 1 .. 2;
+insert_and_seal($node) foreach 1 .. 2;
 $node->backup('copy');
 my $twin = PostgreSQL::Test::Cluster->new('twin');
 $twin->init_from_backup($node, 'copy');
@@ -177,7 +164,7 @@ $_->{handle}->finish foreach @seals;
 is((grep { $_->{err} eq '' } @seals), 1, 'then one of the two signs');
 is((grep { $_->{err} =~ /signer refuses/ } @seals), 1, 'and the other is refused');
 my ($winner, $loser) = $seals[0]{err} eq '' ? ($node, $twin) : ($twin, $node);
-seal($winner) foreach 1 .. 2;
+insert_and_seal($winner) foreach 1 .. 2;
 fails_with($loser, 'SELECT custody.seal()', 'PC203', 'signer refuses', 'for good');
 collect($_) foreach $node, $twin;
 my $won = checkpoint($winner);
@@ -189,7 +176,7 @@ is($life->{lost_leaves}, size_of($won) - $life->{log_size}, 'and how much of tha
 verifies_clean($_, $_->name) foreach $node, $twin;
 isnt(anchored($loser, $won), '', 'which a checkpoint of the other shows');
 is(anchored($loser, $parting), '', 'one from before they parted does not');
-seal($_) foreach $winner, $loser, $winner;
+insert_and_seal($_) foreach $winner, $loser, $winner;
 collect($_) foreach $node, $twin;
 $twin->stop;
 $node->stop;
@@ -198,12 +185,12 @@ $node->stop;
 
 my $source = start_node('source', init => { has_archiving => 1, allows_streaming => 1 });
 add_ledger($source);
-seal($source);
+insert_and_seal($source);
 $source->backup('before');
-seal($source);
+insert_and_seal($source);
 my $middle = checkpoint($source);
 $source->safe_psql('postgres', "SELECT pg_create_restore_point('middle')");
-seal($source) foreach 1 .. 3;
+insert_and_seal($source) foreach 1 .. 3;
 my $late = checkpoint($source);
 $source->safe_psql('postgres', 'SELECT pg_switch_wal()');
 $source->poll_query_until('postgres', 'SELECT last_archived_wal IS NOT NULL AND last_archived_wal >= (SELECT pg_walfile_name(pg_current_wal_lsn() - 1)) FROM pg_stat_archiver')
@@ -215,7 +202,7 @@ $pitr->append_conf('postgresql.conf', "recovery_target_name = 'middle'\nrecovery
 $pitr->start;
 $pitr->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()') or die 'timed out waiting for recovery';
 is(checkpoint($pitr), $middle, 'restored to the middle');
-seal($pitr);
+insert_and_seal($pitr);
 $life = life($pitr);
 is_deeply([ @$life{qw(incarnation began log_size previous_origin signed_size lost_leaves)} ],
 	[ 2, 't', size_of($middle), origin_of($middle), size_of($late), size_of($late) - size_of($middle) ],
@@ -224,7 +211,7 @@ like($life->{reason}, qr/timeline was 1 and is 2/, 'and why');
 verifies_clean($pitr, 'restored to the middle');
 is(anchored($pitr, $middle), '', 'a checkpoint from before fits');
 isnt(anchored($pitr, $late), '', 'one from after shows what was lost');
-seal($source);
+insert_and_seal($source);
 verifies_clean($source, 'the source, which lives on');
 collect($_) foreach $source, $pitr;
 
@@ -234,7 +221,7 @@ $pitr->command_ok([ 'pg_dump', '-f', $dump, 'postgres' ], 'dump');
 $pitr->safe_psql('postgres', 'CREATE DATABASE restored');
 $pitr->command_ok([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-f', $dump, 'restored' ], 'restore');
 my $dumped = checkpoint($pitr);
-seal($pitr, $_) foreach 'restored', 'postgres', 'restored';
+insert_and_seal($pitr, $_) foreach 'restored', 'postgres', 'restored';
 $life = life($pitr, 'restored');
 is_deeply([ @$life{qw(incarnation log_size previous_origin signed_size lost_leaves)} ],
 	[ 3, size_of($dumped), origin_of($dumped), size_of($dumped), 0 ], 'a restored dump begins where the dump ended');

@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(
-  start_node add_ledger fails_with sealed_once verifies_clean wait_until_sealed
+  start_node add_ledger insert_and_seal checkpoint fails_with sealed_once verifies_clean wait_until_sealed
   wait_for_log key_directory ledger_folder slurp spew
 );
 
@@ -41,6 +41,21 @@ sub add_ledger
 		CREATE TABLE t (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, n text);
 		SELECT custody.protect('t');
 	});
+}
+
+# Another row of t, sealed; the size of the log.
+sub insert_and_seal
+{
+	my ($node, $database) = @_;
+	$node->safe_psql($database // 'postgres', "INSERT INTO t (n) VALUES ('more')");
+	return $node->safe_psql($database // 'postgres', 'SELECT custody.seal()');
+}
+
+# The last signed checkpoint
+sub checkpoint
+{
+	my ($node, $database) = @_;
+	return $node->safe_psql($database // 'postgres', 'SELECT custody.checkpoint()');
 }
 
 # The query fails with this SQLSTATE and a message that matches.
